@@ -1,0 +1,58 @@
+# Every target first makes .venv from requirements.lock when it is missing or stale.
+PY := .venv/bin/python
+BIN := .venv/bin
+STAMP := .venv/.stamp
+
+.PHONY: help demo serve test check format lint types contracts docs update-golden lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+$(STAMP): requirements.lock pyproject.toml
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --allow-existing --python '>=3.11' .venv && \
+	  uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock && \
+	  uv pip install --quiet --python $(PY) --no-deps --no-build-isolation -e . ; \
+	else \
+	  python3 -m venv .venv && \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $(STAMP)
+
+demo: $(STAMP) ## the main job, from nothing: waste from generator to treatment, verified
+	@$(BIN)/ctnh demo
+
+serve: $(STAMP) ## serve the demo's data over HTTP; prints the API keys
+	@$(BIN)/ctnh demo --if-missing --quiet
+	@$(BIN)/ctnh serve --demo
+
+test: $(STAMP) ## every test; what this machine lacks is skipped and named
+	@$(BIN)/pytest -n auto --dist loadfile
+
+check: format lint types contracts test ## what CI runs
+
+format: $(STAMP) ## check formatting (fix it with: .venv/bin/ruff format)
+	@$(BIN)/ruff format --check --quiet .
+
+lint: $(STAMP) ## ruff, every rule but those with a reason
+	@$(BIN)/ruff check --quiet .
+
+types: $(STAMP) ## mypy --strict
+	@$(BIN)/mypy
+
+contracts: $(STAMP) ## import directions and purity
+	@$(BIN)/lint-imports
+
+docs: $(STAMP) ## rewrite the generated documents
+	@$(BIN)/python -m api.cli.docs
+
+update-golden: $(STAMP) ## rewrite the golden files; review the diff
+	@$(BIN)/pytest --update-golden tests/pdf tests/docs
+
+lock: ## rewrite requirements.lock (needs uv)
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url pyproject.toml --group dev -o requirements.lock --quiet
+
+clean: ## remove what the other targets made
+	@rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

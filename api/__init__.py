@@ -1,0 +1,1 @@
+"""The edges: HTTP, command line, jobs, identity; the only layer that commits."""

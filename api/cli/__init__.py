@@ -1,0 +1,1 @@
+"""Commands of `ctnh`, one file per group."""

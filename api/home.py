@@ -1,0 +1,177 @@
+"""A deployment on disk and in its database: opening it, and making a new one.
+
+The data folder holds the log's key, the operators' root keys, the master key of the custody and the small
+CA; the database holds the ledger, its views and the identities. The trust file is what an auditor needs to
+check both from outside.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from sqlalchemy import Engine
+
+from api.custody import Custody, MasterKey, new_kept_key, write_secret
+from api.database import upgrade
+from api.recorder import Signing, record
+from api.settings import Settings
+from ledger.checkpoint import NoteSigner
+from ledger.db import open_engine, reading, writing
+from ledger.errors import NotFound, Problem
+from ledger.keys import key_fields
+from ledger.publisher import publish
+from ledger.signature import KeySigner, PrivateKey
+from ledger.trust import Trust
+from ledger.writer import Ledger
+from manifest import reference
+from manifest.register.events import EditionAdopted, KeyRegistered, LogOpened
+from manifest.service import Judge
+from manifest.vocabulary import Role
+from pdf.ca import CertificateAuthority
+
+OPERATOR = "org:operator"
+ROOTS = ("root-1", "root-2")
+SERVICE = "service"
+Clock = Callable[[], datetime]
+
+
+def wall_clock() -> datetime:
+    """Return the time now, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """An opened deployment; ``clock`` tells the time wherever an edge needs it."""
+
+    settings: Settings
+    engine: Engine
+    ledger: Ledger
+    custody: Custody
+    ca: CertificateAuthority
+    signer: NoteSigner
+    clock: Clock
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return self.settings.data_dir
+
+    def root(self, name: str) -> Signing:
+        """Return the operator's root key of that name, as one who signs."""
+        return Signing(OPERATOR, Role.OPERATOR, KeySigner(_load_key(self.folder / f"{name}.pem")))
+
+    def service(self) -> Signing:
+        """Return the service key, as one who signs."""
+        return Signing(OPERATOR, Role.SERVICE, KeySigner(_load_key(self.folder / f"{SERVICE}.pem")))
+
+    def checkpoint(self) -> tuple[int, str]:
+        """Sign a checkpoint over all entries; return its size and note."""
+        return publish(self.engine, self.ledger.log, self.ledger.origin, self.signer)
+
+    def trust(self) -> Trust:
+        """Return what an auditor needs to check this deployment from outside."""
+        pem = self.ca.certificate.public_bytes(serialization.Encoding.PEM).decode()
+        kids = tuple(self.root(name).signer.kid for name in ROOTS)
+        return Trust(origin=self.ledger.origin, log_keys=(self.signer.key,), root_kids=kids, pdf_roots=(pem,))
+
+    def close(self) -> None:
+        """Let go of the database; SQLite then folds its journal back into the one file."""
+        self.engine.dispose()
+
+
+def open_home(settings: Settings, clock: Clock = wall_clock) -> Home:
+    """Open a deployment that was made before; raise NotFound when there is none."""
+    if not (settings.data_dir / "log.pem").exists():
+        raise NotFound(Problem("api.not_initialised", "", {"folder": str(settings.data_dir)}))
+    engine = open_engine(settings.database_url)
+    upgrade(engine)
+    key = _load_key(settings.data_dir / "log.pem")
+    assert isinstance(key, ed25519.Ed25519PrivateKey)
+    signer = NoteSigner(settings.origin, key)
+    ledger = Ledger(engine, settings.origin, judge=Judge(reference.default()), signer=signer)
+    master = MasterKey.load(settings.data_dir, settings.master_passphrase)
+    ca = CertificateAuthority.from_pem((settings.data_dir / "ca.pem").read_bytes())
+    return Home(settings, engine, ledger, Custody(ledger.log, master), ca, signer, clock)
+
+
+def make_home(settings: Settings, clock: Clock = wall_clock) -> Home:
+    """Make a new deployment: keys, schema, entry 0, the edition of the reference data, the service key.
+
+    Raises FileExistsError when the folder holds a deployment already.
+    """
+    now = clock()
+    if "://" not in settings.database_url:
+        Path(settings.database_url).parent.mkdir(parents=True, exist_ok=True)
+    for name in ("log", *ROOTS, SERVICE):
+        _make_key(settings.data_dir / f"{name}.pem")
+    ca = CertificateAuthority.create(f"{settings.operator} – CA nội bộ", now=now)
+    write_secret(settings.data_dir / "ca.pem", ca.to_pem())
+    home = open_home(settings, clock)
+    roots = [home.root(name) for name in ROOTS]
+    edition = reference.default().edition
+    opened = LogOpened(
+        format=1,
+        operator=settings.operator,
+        log_keys=(str(home.signer.key),),
+        root_keys=tuple(
+            key_fields(root.signer.public_key, party=OPERATOR, custody="device") for root in roots
+        ),
+        reference={"name": edition.name, "sha256": edition.sha256},
+    )
+    record(home.ledger, opened, roots, stream="log", occurred_at=now, now=now)
+    adopted = EditionAdopted(name=edition.name, sha256=edition.sha256, files=dict(edition.files))
+    record(home.ledger, adopted, roots, stream="reference", occurred_at=now, now=now)
+    service = home.service()
+    fields = key_fields(service.signer.public_key, party=OPERATOR, custody="service")
+    holder = Signing(OPERATOR, Role.HOLDER, service.signer)
+    record(
+        home.ledger,
+        KeyRegistered(key=fields),
+        [holder, roots[0]],
+        stream=f"key:{service.signer.kid}",
+        occurred_at=now,
+        now=now,
+    )
+    return home
+
+
+def give_key(home: Home, party: str, name: str, sponsor: Signing, *, now: datetime) -> Signing:
+    """Make a key in custody for a party and register it; return it without a role, as its holder."""
+    key, certificate = new_kept_key(home.ca, name=name, party=party, now=now)
+    with writing(home.engine, home.ledger.log) as writer:
+        kept = home.custody.keep(writer, party, key, certificate)
+    holder = Signing(party, Role.HOLDER, kept.signer)
+    fields = key_fields(kept.signer.public_key, party=party, custody="custodial")
+    record(
+        home.ledger,
+        KeyRegistered(key=fields),
+        [holder, sponsor],
+        stream=f"key:{kept.signer.kid}",
+        occurred_at=now,
+        now=now,
+    )
+    return holder
+
+
+def party_signing(home: Home, party: str, role: str) -> Signing:
+    """Return a party's key in custody, acting in a role; raise NotFound when none is kept."""
+    with reading(home.engine) as reader:
+        return Signing(party, role, home.custody.of_party(reader, party).signer)
+
+
+def _make_key(path: Path) -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    write_secret(path, pem)
+
+
+def _load_key(path: Path) -> PrivateKey:
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    assert isinstance(key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey)
+    return key

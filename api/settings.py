@@ -1,0 +1,40 @@
+"""The settings: one frozen object, read from the environment in one place."""
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator sets, each as `CTNH_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="CTNH_", frozen=True, extra="ignore")
+
+    database_url: str = Field("var/ctnh.db", description="the database: a URL, or the path of a SQLite file")
+    data_dir: Path = Field(
+        Path("var/data"), description="folder of keys and the small certificate authority; back it up apart"
+    )
+    origin: str = Field(
+        "ctnh-ledger.example/ha-noi", description="the log's name, fixed for ever when it is opened"
+    )
+    operator: str = Field("Đơn vị vận hành sổ cái", description="the operator's name in the first entry")
+    public_url: str = Field(
+        "http://127.0.0.1:8307", description="address that QR codes and links on documents point at"
+    )
+    host: str = Field("127.0.0.1", description="address that the server listens on")
+    port: int = Field(8307, ge=1, le=65535, description="port that the server listens on")
+    session_hours: int = Field(12, ge=1, le=720, description="how long a login lasts, in hours")
+    max_body_bytes: int = Field(
+        2 * 1024 * 1024, ge=65_536, description="largest request body; a larger one is refused unread"
+    )
+    master_passphrase: str = Field(
+        "", description="passphrase for the keys in custody; empty: a random one is kept in the data folder"
+    )
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this process."""
+    return Settings()

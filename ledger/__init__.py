@@ -1,0 +1,1 @@
+"""Append-only, hash-chained, signed record of events; knows nothing about waste."""

@@ -1,0 +1,164 @@
+"""What a judgement has read, and what it wants written: plain values that outlive their transaction.
+
+A command is judged outside the writer's lock. The read set lets the writer see whether the judgement still
+holds; the changes are the view rows that go in with the entry, in the same transaction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Insert as Insert_
+from sqlalchemy import Table, Update, bindparam, insert, update
+from sqlalchemy.exc import IntegrityError
+
+from ledger.db import Reader, Row, Writer
+from ledger.errors import Conflict, Problem
+from ledger.store import one, rows
+
+
+class _Placeholder:
+    """A value that only the writer knows."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+SEQ: Final = _Placeholder("SEQ")
+RECORDED_AT: Final = _Placeholder("RECORDED_AT")
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """A new row."""
+
+    table: Table
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A row under its primary key, new or in place of the one that is there."""
+
+    table: Table
+    key: Mapping[str, Any]
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """An amount added to a number of the row under that key; the row is made when there is none."""
+
+    table: Table
+    key: Mapping[str, Any]
+    column: str
+    amount: int
+
+
+Change = Insert | Put | Add
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A look-up by equality, with the rows that it found."""
+
+    table: Table
+    equal: tuple[tuple[str, Any], ...]
+    found: tuple[Row, ...]
+
+
+class Reads:
+    """The look-ups of one judgement: each is remembered, so that the writer can ask again."""
+
+    def __init__(self, reader: Reader, log: int) -> None:
+        self.reader = reader
+        self.log = log
+        self._seen: dict[tuple[str, tuple[tuple[str, Any], ...]], Read] = {}
+
+    def rows(self, table: Table, **equal: Any) -> list[Row]:
+        """Return the rows of this log whose columns have these values."""
+        wanted = tuple(sorted(equal.items()))
+        known = self._seen.get((table.name, wanted))
+        if known is None:
+            known = Read(table, wanted, tuple(rows(self.reader, table, log=self.log, **equal)))
+            self._seen[table.name, wanted] = known
+        return [dict(row) for row in known.found]
+
+    def one(self, table: Table, **equal: Any) -> Row | None:
+        """Return the row of this log whose columns have these values, or None."""
+        found = self.rows(table, **equal)
+        assert len(found) <= 1, f"{table.name} has several rows for {equal}"
+        return found[0] if found else None
+
+    @property
+    def seen(self) -> tuple[Read, ...]:
+        """The read set so far."""
+        return tuple(self._seen.values())
+
+
+def still_holds(reader: Reader, log: int, seen: tuple[Read, ...]) -> bool:
+    """Tell whether every look-up of a read set finds today what it found then."""
+    return all(rows(reader, read.table, log=log, **dict(read.equal)) == list(read.found) for read in seen)
+
+
+def write(writer: Writer, log: int, change: Change, known: Mapping[_Placeholder, Any]) -> None:
+    """Carry out one change; raise Conflict when a constraint of the table forbids it."""
+
+    def filled(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: known[value] if isinstance(value, _Placeholder) else value for name, value in values.items()
+        }
+
+    try:
+        match change:
+            case Insert(table, row):
+                writer.execute(_inserting(table), {"log": log, **filled(row)})
+            case Put(table, key, row):
+                _put(writer, table, {"log": log, **filled(key)}, filled(row))
+            case Add(table, key, column, amount):
+                _add(writer, table, {"log": log, **filled(key)}, column, amount)
+    except IntegrityError as error:
+        raise Conflict(Problem("ledger.constraint", "", {"table": change.table.name})) from error
+
+
+def _put(writer: Writer, table: Table, key: Row, row: Row) -> None:
+    if one(writer, table, **key) is None:
+        writer.execute(_inserting(table), {**key, **row})
+    elif row:
+        writer.execute(_updating(table, tuple(key), tuple(row)), _named(key) | row)
+
+
+def _add(writer: Writer, table: Table, key: Row, column: str, amount: int) -> None:
+    # An upsert would check the constraint against the amount alone, which may well be negative.
+    added = writer.execute(_adding(table, tuple(key), column), _named(key) | {"amount": amount})
+    if added.rowcount == 0:
+        writer.execute(_inserting(table), {**key, column: amount})
+
+
+def _named(key: Row) -> Row:
+    return {f"key_{name}": value for name, value in key.items()}
+
+
+@cache
+def _inserting(table: Table) -> Insert_:
+    return insert(table)
+
+
+def _keyed(table: Table, names: tuple[str, ...]) -> Update:
+    columns = [table.c[name] for name in names]
+    conditions = [column == bindparam(f"key_{column.name}", type_=column.type) for column in columns]
+    return update(table).where(*conditions)
+
+
+@cache
+def _updating(table: Table, key: tuple[str, ...], names: tuple[str, ...]) -> Update:
+    return _keyed(table, key).values({name: bindparam(name, type_=table.c[name].type) for name in names})
+
+
+@cache
+def _adding(table: Table, key: tuple[str, ...], column: str) -> Update:
+    return _keyed(table, key).values({column: table.c[column] + bindparam("amount")})

@@ -1,0 +1,105 @@
+"""Engines and transactions: one behaviour on SQLite and on PostgreSQL.
+
+A Reader is a read-only transaction that never waits for a writer. A Writer holds the log's lock from its
+first statement on: `BEGIN IMMEDIATE` on SQLite, a transaction-scoped advisory lock on PostgreSQL.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NewType
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+Reader = NewType("Reader", Connection)
+Writer = NewType("Writer", Reader)
+
+_BEGIN = "ctnh_begin"
+# The advisory lock's first number keeps this program's locks apart from others in the same database.
+_LOCK_SPACE = 0x43544E48
+
+
+def database_url(place: str) -> str:
+    """Return the SQLAlchemy URL of ``place``: a URL, or the path of a SQLite file."""
+    if "://" not in place:
+        return f"sqlite:///{Path(place)}"
+    if place.startswith(("postgresql://", "postgres://")):
+        return "postgresql+psycopg://" + place.partition("://")[2]
+    return place
+
+
+def open_engine(place: str) -> Engine:
+    """Return an engine for ``place`` with the settings that the ledger relies on."""
+    url = make_url(database_url(place))
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": 30})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    # The driver's own transaction handling would begin too late and commit before DDL.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",  # NORMAL may lose an acknowledged commit when the power goes
+        "foreign_keys=ON",
+        "recursive_triggers=ON",  # otherwise INSERT OR REPLACE deletes without firing the delete trigger
+        "cache_size=-65536",
+        "wal_autocheckpoint=20000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+
+def is_sqlite(connection: Connection) -> bool:
+    """Tell which of the two databases this is."""
+    return connection.dialect.name == "sqlite"
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Reader]:
+    """Yield a read-only transaction with one view of the database."""
+    with engine.connect() as connection:
+        if is_sqlite(connection):
+            with connection.begin():
+                connection.exec_driver_sql("PRAGMA query_only=ON")
+                try:
+                    yield Reader(connection)
+                finally:
+                    connection.exec_driver_sql("PRAGMA query_only=OFF")
+        else:
+            snapshot = connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            with snapshot.begin():
+                yield Reader(snapshot)
+
+
+@contextmanager
+def writing(engine: Engine, log: int) -> Iterator[Writer]:
+    """Yield the one writing transaction of ``log``; commit at the end, roll back on any exception.
+
+    On PostgreSQL the transaction is READ COMMITTED: under REPEATABLE READ the snapshot would be taken by
+    the very statement that waits for the lock, and the head read after it would be stale.
+    """
+    with engine.connect() as connection:
+        connection = connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})  # noqa: PLW2901
+        with connection.begin():
+            if not is_sqlite(connection):
+                connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:space, :log)"), {"space": _LOCK_SPACE, "log": log}
+                )
+            yield Writer(Reader(connection))
+
+
+Row = dict[str, Any]

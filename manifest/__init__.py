@@ -1,0 +1,1 @@
+"""What the rules say about hazardous waste: events, states, mass accounts, registers, views."""

@@ -1,0 +1,96 @@
+"""What all event bodies share: field types, and how a body is read and written.
+
+A body is read strictly: no number from text, no unknown field, every wrong field reported at its path.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self
+
+import orjson
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from ledger.errors import Malformed, Problem
+
+# Ten million tonnes: far above any plan, far below 2^53.
+MOST_G = 10**13
+Mass = Annotated[int, Field(gt=0, le=MOST_G)]
+MassOrNothing = Annotated[int, Field(ge=0, le=MOST_G)]
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._:/-]{0,99}$")]
+Uuid7 = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(min_length=1, max_length=300)]
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
+Short = Annotated[str, Field(min_length=1, max_length=60)]
+Code = Annotated[str, Field(min_length=1, max_length=12)]
+Methods = Annotated[tuple[Code, ...], Field(min_length=1, max_length=6)]
+LineNumber = Annotated[int, Field(ge=1, le=99)]
+Year = Annotated[int, Field(ge=2000, le=2200)]
+
+STRICT = ConfigDict(strict=True, extra="forbid")
+
+
+class Body:
+    """What all event bodies share: how to be read and written."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> Self:
+        """Return the event of a body; raise Malformed with every wrong field at its path."""
+        try:
+            read: Self = _adapter(cls).validate_json(orjson.dumps(body))
+        except ValidationError as error:
+            raise Malformed([_problem(detail) for detail in error.errors(include_url=False)]) from error
+        return read
+
+    def write(self) -> dict[str, Any]:
+        """Return the body: fields that are None are left out."""
+        dumped = _adapter(type(self)).dump_python(self, mode="json", exclude_none=True)
+        assert isinstance(dumped, dict)
+        return dumped
+
+
+_ADAPTERS: dict[type[Body], TypeAdapter[Any]] = {}
+
+
+def _adapter(cls: type[Body]) -> TypeAdapter[Any]:
+    if cls not in _ADAPTERS:
+        _ADAPTERS[cls] = TypeAdapter(cls)
+    return _ADAPTERS[cls]
+
+
+_CODES = {
+    "missing": "manifest.field_missing",
+    "unexpected_keyword_argument": "manifest.field_unknown",
+    "extra_forbidden": "manifest.field_unknown",
+    "enum": "manifest.choice_unknown",
+    "literal_error": "manifest.choice_unknown",
+    "int_type": "manifest.integer_required",
+    "int_from_float": "manifest.integer_required",
+    "string_too_long": "manifest.text_too_long",
+    "string_too_short": "manifest.text_missing",
+    "too_short": "manifest.list_too_short",
+    "too_long": "manifest.list_too_long",
+    "date_parsing": "manifest.date_invalid",
+    "date_from_datetime_parsing": "manifest.date_invalid",
+    "date_type": "manifest.date_invalid",
+    "greater_than": "manifest.number_too_small",
+    "greater_than_equal": "manifest.number_too_small",
+    "less_than_equal": "manifest.number_too_large",
+}
+
+
+def _problem(detail: Any) -> Problem:
+    path = "/body" + "".join(f"/{part}" for part in detail["loc"])
+    context = detail.get("ctx", {})
+    code = _CODES.get(detail["type"], "manifest.field_invalid")
+    if path.endswith("_g") and code == "manifest.number_too_small":
+        code = "manifest.mass_not_positive" if "gt" in context else "manifest.mass_negative"
+    names = {"gt": "limit", "ge": "limit", "le": "limit", "expected": "expected"}
+    names |= {"max_length": "limit", "min_length": "limit"}
+    facts = {names[name]: value for name, value in context.items() if name in names}
+    return Problem(code, path, {k: v if isinstance(v, int) else str(v) for k, v in facts.items()})

@@ -1,0 +1,106 @@
+"""A manifest as a value: what its events have said so far, and where its grams are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from manifest.accounts import Slot
+from manifest.events import CorrectionProposed, LineDeclared, Registered
+from manifest.quantity import LineMass
+from manifest.vocabulary import LotId, ManifestId, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line: as declared, and its masses since."""
+
+    declared: LineDeclared
+    mass: LineMass
+
+    @property
+    def number(self) -> int:
+        """The line's number on the form."""
+        return self.declared.line
+
+    @property
+    def lots(self) -> tuple[LotId, ...]:
+        """The lots that the line draws from, in the order of the signed bytes."""
+        return tuple(LotId(draw.lot) for draw in self.declared.lots)
+
+    @property
+    def drawn(self) -> tuple[tuple[LotId, int], ...]:
+        """The grams that the line draws from each lot."""
+        return tuple((LotId(draw.lot), draw.mass_g) for draw in self.declared.lots)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One stretch of the journey: who took over from whom, in which vehicle, when."""
+
+    giver: str
+    taker: str
+    vehicle_plate: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A proposed correction and who has yet to agree to it."""
+
+    proposed: CorrectionProposed
+    by: str
+    waiting: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What is known of a manifest; ``held`` has the grams of each line by slot and lot, zeros left out.
+
+    ``last_at`` is the attested time of the newest act: no later act may lie before it.
+    ``tolerance_permille`` is the tolerance under which the load was decided on.
+    """
+
+    id: ManifestId
+    status: Status = Status.NEW
+    header: Registered | None = None
+    lines: tuple[Line, ...] = ()
+    legs: tuple[Leg, ...] = ()
+    registered_at: datetime | None = None
+    arrived_at: datetime | None = None
+    decided_at: datetime | None = None
+    completed_at: datetime | None = None
+    last_at: datetime | None = None
+    tolerance_permille: int | None = None
+    corrections: Mapping[str, Correction] = field(default_factory=lambda: MappingProxyType({}))
+    settled: frozenset[str] = frozenset()
+    held: Mapping[tuple[int, Slot, LotId], int] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def registered(self) -> Registered:
+        """The register event; only asked for once there is one."""
+        assert self.header is not None
+        return self.header
+
+    @property
+    def holder(self) -> str:
+        """The party that has the load in hand while it is on the way."""
+        return self.legs[-1].taker if self.legs else self.registered.generator
+
+    def line(self, number: int) -> Line | None:
+        """Return the line of a number, or None."""
+        return next((line for line in self.lines if line.number == number), None)
+
+    def on_line(self, line: Line, slot: Slot) -> list[tuple[LotId, int]]:
+        """Return what each lot of a line has in a slot, in the order of its lots."""
+        return [(lot, self.held.get((line.number, slot, lot), 0)) for lot in line.lots]
+
+    @property
+    def left_g(self) -> int:
+        """Accepted grams that no final method has treated."""
+        return sum(line.mass.left_g for line in self.lines)
+
+    @property
+    def refused_g(self) -> int:
+        """Refused grams that are not back at the generator's."""
+        return sum(line.mass.refused_g for line in self.lines if not line.mass.returned)

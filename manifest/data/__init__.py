@@ -1,0 +1,1 @@
+"""Reference data carried as files, with their sources."""

@@ -1,0 +1,324 @@
+"""What happens to waste: generation and the manifest's acts, one frozen dataclass per kind of event.
+
+A kind carries its version; an old version stays readable for ever. The time of an act stands in the signed
+event itself (`occurred_at`), not in the body. Masses are whole grams.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, ClassVar
+
+from pydantic import ConfigDict, Field
+
+from ledger.errors import Malformed, Problem
+from manifest.body import (
+    MOST_G,
+    STRICT,
+    Body,
+    Code,
+    Id,
+    LineNumber,
+    Mass,
+    MassOrNothing,
+    Methods,
+    Name,
+    Sha256,
+    Short,
+    Text,
+    Uuid7,
+    Year,
+)
+from manifest.register.events import REGISTER_EVENTS
+from manifest.vocabulary import Basis, CorrectedField, State, VehicleKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """Grams that a line draws from a lot."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    lot: Uuid7
+    mass_g: Mass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A manifest's number: sequence, year and the issuer's code, printed with slashes."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    sequence: Annotated[int, Field(ge=1, le=999_999)]
+    year: Year
+    issuer: Annotated[str, Field(pattern=r"^[0-9A-Z][0-9A-Z.-]{0,39}$")]
+
+    def __str__(self) -> str:
+        return f"{self.sequence}/{self.year}/{self.issuer}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineDeclared:
+    """A line as the generator declares it; ``name`` is the waste's name on the form."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    line: LineNumber
+    code: Code
+    name: Name
+    state: State
+    mass_g: Mass
+    planned_methods: Methods
+    lots: Annotated[tuple[Draw, ...], Field(min_length=1, max_length=60)]
+    containers: Short | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierPlanned:
+    """Who is to carry: the generator, the facility, or a carry-only permit holder with its approval."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    party: Id
+    permit: Id | None = None
+    approval: Id | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineWeighed:
+    """Net grams of a line as the scale says, with the ticket's number."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    line: LineNumber
+    net_g: MassOrNothing
+    ticket: Short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineDecided:
+    """What the facility takes of a line and what it refuses; together what arrived."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    line: LineNumber
+    accepted_g: MassOrNothing
+    refused_g: MassOrNothing
+    reason: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineTreated:
+    """A part of a line that was treated, by an ordered list of methods, on a date."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    line: LineNumber
+    mass_g: Mass
+    methods: Methods
+    treated_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationDeclared(Body):
+    """A lot of waste came to be at a site; ``generated_on`` starts its storage clock."""
+
+    kind: ClassVar[str] = "generation.declared.v1"
+    lot: Uuid7
+    site: Id
+    code: Code
+    state: State
+    mass_g: Mass
+    generated_on: date
+    basis: Basis = Basis.REGULAR
+    container: Short | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpeningDeclared(Body):
+    """Stock that was there before the ledger began; ``generated_on`` is when it arose, as far as known."""
+
+    kind: ClassVar[str] = "generation.opening_declared.v1"
+    lot: Uuid7
+    site: Id
+    code: Code
+    state: State
+    mass_g: Mass
+    generated_on: date
+    container: Short | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationAdjusted(Body):
+    """A lot turns out larger or smaller while it is still stored, with the reason."""
+
+    kind: ClassVar[str] = "generation.adjusted.v1"
+    lot: Uuid7
+    delta_g: Annotated[int, Field(ge=-MOST_G, le=MOST_G)]
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTreated(Body):
+    """A generator treated part of a lot on its own site; it counts only under a permit line."""
+
+    kind: ClassVar[str] = "generation.self_treated.v1"
+    lot: Uuid7
+    mass_g: Mass
+    methods: Methods
+    treated_on: date
+    permit: Id | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered(Body):
+    """The generator registers a manifest: parties, lines, lots drawn, number."""
+
+    kind: ClassVar[str] = "manifest.registered.v1"
+    number: Number
+    generator: Id
+    site: Id
+    facility: Id
+    facility_site: Id
+    permit: Id
+    carriers: Annotated[tuple[CarrierPlanned, ...], Field(min_length=1, max_length=4)]
+    lines: Annotated[tuple[LineDeclared, ...], Field(min_length=1, max_length=60)]
+    vehicle_kind: VehicleKind = VehicleKind.ROAD
+    form: Short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver(Body):
+    """The load changes hands; giver and taker sign. ``leg`` counts from 1."""
+
+    kind: ClassVar[str] = "manifest.handed_over.v1"
+    leg: Annotated[int, Field(ge=1, le=9)]
+    giver: Id
+    taker: Id
+    vehicle_kind: VehicleKind = VehicleKind.ROAD
+    vehicle_plate: Short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived(Body):
+    """The load is at the facility's gate."""
+
+    kind: ClassVar[str] = "manifest.arrived.v1"
+    vehicle_plate: Short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed(Body):
+    """The facility weighed every line; the difference from what was declared is computed, never typed."""
+
+    kind: ClassVar[str] = "manifest.weighed.v1"
+    instrument: Short
+    lines: Annotated[tuple[LineWeighed, ...], Field(min_length=1, max_length=60)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted(Body):
+    """The facility takes the load, wholly or in part; what it refuses goes back."""
+
+    kind: ClassVar[str] = "manifest.accepted.v1"
+    lines: Annotated[tuple[LineDecided, ...], Field(min_length=1, max_length=60)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused(Body):
+    """The facility refuses the whole load."""
+
+    kind: ClassVar[str] = "manifest.refused.v1"
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned(Body):
+    """What was refused is back at the generator's site; carrier and generator sign."""
+
+    kind: ClassVar[str] = "manifest.returned.v1"
+    giver: Id
+    vehicle_plate: Short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Treated(Body):
+    """The facility treated parts of lines; interim methods alone never close a line."""
+
+    kind: ClassVar[str] = "manifest.treated.v1"
+    parts: Annotated[tuple[LineTreated, ...], Field(min_length=1, max_length=60)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed(Body):
+    """The last facility confirms that nothing is left to treat: copy 4 goes back to the generator."""
+
+    kind: ClassVar[str] = "manifest.completed.v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled(Body):
+    """The generator calls the manifest off before pick-up; its number stays used."""
+
+    kind: ClassVar[str] = "manifest.cancelled.v1"
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionProposed(Body):
+    """A party states what should have been written; what needs consent waits for it.
+
+    ``value`` is the new plate, ``net_g`` the net grams that ``line`` should have had; a correction of the
+    difference has none: it says how the unexplained grams of a line come about.
+    """
+
+    kind: ClassVar[str] = "manifest.correction_proposed.v1"
+    correction: Uuid7
+    field: CorrectedField
+    line: LineNumber | None = None
+    leg: Annotated[int, Field(ge=1, le=9)] | None = None
+    value: Short | None = None
+    net_g: MassOrNothing | None = None
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionConsented(Body):
+    """One whom the correction touches agrees."""
+
+    kind: ClassVar[str] = "manifest.correction_consented.v1"
+    correction: Uuid7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionDeclined(Body):
+    """One whom the correction touches does not agree; it falls."""
+
+    kind: ClassVar[str] = "manifest.correction_declined.v1"
+    correction: Uuid7
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PdfIssued(Body):
+    """A PDF of a manifest was issued: its bytes by their hash."""
+
+    kind: ClassVar[str] = "pdf.issued.v1"
+    manifest: Uuid7
+    number: Short
+    head: Sha256
+    sha256: Sha256
+    size: Annotated[int, Field(ge=1, le=10**9)]
+    signatures: Annotated[int, Field(ge=0, le=99)]
+
+
+MANIFEST_EVENTS: tuple[type[Body], ...] = (
+    Registered, HandedOver, Arrived, Weighed, Accepted, Refused, Returned, Treated, Completed, Cancelled,
+    CorrectionProposed, CorrectionConsented, CorrectionDeclined,
+)  # fmt: skip
+GENERATION_EVENTS: tuple[type[Body], ...] = (
+    GenerationDeclared, OpeningDeclared, GenerationAdjusted, SelfTreated,
+)  # fmt: skip
+_ALL: tuple[type[Body], ...] = (*MANIFEST_EVENTS, *GENERATION_EVENTS, *REGISTER_EVENTS, PdfIssued)
+EVENTS: dict[str, type[Body]] = {event.kind: event for event in _ALL}
+
+
+def read_body(kind: str, body: Mapping[str, Any]) -> Body:
+    """Return the typed event of a kind; raise Malformed for an unknown kind or wrong fields."""
+    event = EVENTS.get(kind)
+    if event is None:
+        raise Malformed(Problem("manifest.kind_unknown", "/kind", {"kind": kind}))
+    return event.read(body)

@@ -1,0 +1,114 @@
+"""What rules need to know, read from the views: dated reference data, permits, approvals, lots, terms."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+from ledger.changes import Reads
+from manifest.postings import Terms
+from manifest.reference import Reference, Rule
+from manifest.rules import Approval, LotFacts, Permit
+from manifest.views import APPROVAL, BALANCE, LOT, PERMIT, PERMIT_LINE, PERMIT_USE, RULE
+from manifest.vocabulary import Account, LotKind, PermitKind
+
+
+def reference_at(reads: Reads, base: Reference) -> Reference:
+    """Return the reference data with the limits that the ledger has set since."""
+    set_since = reads.rows(RULE)
+    if not set_since:
+        return base
+    return base.with_rules(
+        Rule(
+            name=row["rule"],
+            integer=row["value"],
+            unit=row["unit"],
+            valid_from=row["valid_from"],
+            valid_to=row["valid_to"],
+            source=row["source"],
+            confirmed=row["confirmed"],
+            note="",
+        )
+        for row in sorted(set_since, key=lambda row: row["seq"])
+    )
+
+
+def permit(reads: Reads, permit_id: str | None) -> Permit | None:
+    """Return a permit with its lines, or None."""
+    row = None if permit_id is None else reads.one(PERMIT, permit=permit_id)
+    if row is None:
+        return None
+    return Permit(
+        id=row["permit"],
+        party=row["party"],
+        kind=PermitKind(row["permit_kind"]),
+        valid_from=row["valid_from"],
+        valid_to=row["valid_to"],
+        lines={
+            line["code"]: (tuple(filter(None, line["methods"].split(","))), line["mass_g_year"])
+            for line in reads.rows(PERMIT_LINE, permit=permit_id)
+        },
+    )
+
+
+def permit_used(reads: Reads, permit_id: str, year: int) -> dict[str, int]:
+    """Return the grams accepted under each code of a permit in a year."""
+    return {row["code"]: row["accepted_g"] for row in reads.rows(PERMIT_USE, permit=permit_id, year=year)}
+
+
+def approval(reads: Reads, approval_id: str | None) -> Approval | None:
+    """Return an approved linkage, or None."""
+    row = None if approval_id is None else reads.one(APPROVAL, approval=approval_id)
+    if row is None:
+        return None
+    names = ("carrier", "facility", "valid_from", "valid_to")
+    return Approval(id=row["approval"], **{name: row[name] for name in names})
+
+
+def stored_g(reads: Reads, lot: str, site: str) -> int:
+    """Return what is stored of a lot at its site, in grams."""
+    row = reads.one(BALANCE, lot=lot, account=Account.STORED.value, place=site)
+    return 0 if row is None else int(row["grams"])
+
+
+def lot_facts(reads: Reads, lot: str) -> LotFacts | None:
+    """Return what a line may draw from a lot, or None."""
+    row = reads.one(LOT, lot=lot)
+    if row is None:
+        return None
+    return LotFacts(site=row["site"], code=row["code"], stored_g=stored_g(reads, lot, row["site"]))
+
+
+class _LotKinds(Mapping[str, LotKind]):
+    """The kind of each lot, looked up when a posting asks for it."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    def __getitem__(self, lot: str) -> LotKind:
+        row = self._reads.one(LOT, lot=lot)
+        if row is None:
+            raise KeyError(lot)
+        return LotKind(row["lot_kind"])
+
+    def __iter__(self) -> Iterator[str]:
+        raise NotImplementedError("lots are looked up by name, never listed")
+
+    def __len__(self) -> int:
+        raise NotImplementedError("lots are looked up by name, never listed")
+
+
+def terms(reads: Reads, reference: Reference, permit_id: str | None, on: date) -> Terms:
+    """Return what the postings of an act on that date depend on."""
+
+    def is_final(methods: tuple[str, ...]) -> bool:
+        return any(reference.method(method, on).final for method in methods)
+
+    def permits(code: str, methods: tuple[str, ...]) -> bool:
+        known = permit(reads, permit_id)
+        return known is not None and known.covers(code, methods, on)
+
+    return Terms(
+        tolerance_permille=reference.rule("receipt_tolerance_permille", on).integer,
+        is_final=is_final,
+        permits=permits,
+        lot_kinds=_LotKinds(reads),
+    )

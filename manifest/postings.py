@@ -1,0 +1,253 @@
+"""From an event to its postings: which grams of which lot move between which accounts, summing to zero.
+
+Amounts of a line are divided over its lots in proportion to what each lot has in the account that they
+leave, by the largest remainder, so that no lot gives more than it has.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from manifest.accounts import Posting, Slot, allocate, move, spread
+from manifest.consignment import Line, Manifest
+from manifest.events import (
+    Accepted,
+    CorrectionProposed,
+    GenerationAdjusted,
+    GenerationDeclared,
+    HandedOver,
+    OpeningDeclared,
+    Refused,
+    Returned,
+    SelfTreated,
+    Treated,
+)
+from manifest.quantity import correct_net, credited, difference
+from manifest.vocabulary import Account, CorrectedField, LotId, LotKind, Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What postings depend on besides the manifest and the event, as of the date of the act.
+
+    ``is_final`` tells whether a list of methods ends the waste, ``permits`` whether the facility's permit
+    names these methods for a code; ``lot_kinds`` has the kind of every lot drawn from.
+    """
+
+    tolerance_permille: int
+    is_final: Callable[[tuple[str, ...]], bool]
+    permits: Callable[[str, tuple[str, ...]], bool]
+    lot_kinds: Mapping[str, LotKind]
+
+
+_SOURCE = {
+    LotKind.PRIMARY: Account.GENERATED,
+    LotKind.OPENING: Account.OPENING,
+    LotKind.SECONDARY: Account.GENERATED_SECONDARY,
+}
+
+
+def source_of(kind: LotKind, site: str) -> Slot:
+    """Return the account that a lot's grams come from."""
+    return Slot(_SOURCE[kind], site)
+
+
+def declared(event: GenerationDeclared | OpeningDeclared) -> tuple[Posting, ...]:
+    """A lot comes to be: from its source into the site's store."""  # noqa: D401
+    opening = isinstance(event, OpeningDeclared)
+    source = source_of(LotKind.OPENING if opening else LotKind.PRIMARY, event.site)
+    reason = Reason.OPENING if opening else Reason.DECLARED
+    stored = Slot(Account.STORED, event.site)
+    on = None if opening else event.generated_on
+    return move(LotId(event.lot), event.mass_g, source, stored, reason, on=on)
+
+
+def adjusted(event: GenerationAdjusted, kind: LotKind, site: str) -> tuple[Posting, ...]:
+    """Restate a lot in store: up takes more from its source, down gives back."""
+    stored = Slot(Account.STORED, site)
+    return move(LotId(event.lot), event.delta_g, source_of(kind, site), stored, Reason.ADJUSTED)
+
+
+def self_treated(event: SelfTreated, site: str, *, permitted: bool) -> tuple[Posting, ...]:
+    """Book treatment on the own site; without a permit line it stays unexplained (decision A6)."""
+    account = Account.SELF_TREATED if permitted else Account.UNEXPLAINED
+    reason = Reason.SELF_TREATED if permitted else Reason.SELF_TREATED_WITHOUT_BASIS
+    return move(
+        LotId(event.lot),
+        event.mass_g,
+        Slot(Account.STORED, site),
+        Slot(account, site),
+        reason,
+        method=event.methods[-1],
+        on=event.treated_on,
+    )
+
+
+def postings(before: Manifest, event: object, terms: Terms) -> tuple[Posting, ...]:
+    """Return the postings of a manifest's act, judged on the manifest before it; none for most acts."""
+    match event:
+        case HandedOver():
+            return _handed_over(before, event)
+        case Accepted() | Refused():
+            accepted = {item.line: item.accepted_g for item in getattr(event, "lines", ())}
+            return tuple(
+                posting
+                for line in before.lines
+                for posting in _decided(
+                    before, line, accepted.get(line.number, 0), terms.tolerance_permille, terms.lot_kinds
+                )
+            )
+        case Returned():
+            carried = Slot(Account.IN_TRANSIT, before.holder)
+            stored = Slot(Account.STORED, before.registered.site)
+            return _all_of(before, carried, stored, Reason.RETURNED)
+        case Treated():
+            return _treated(before, event, terms)
+    return ()
+
+
+def corrected(before: Manifest, correction: CorrectionProposed, terms: Terms) -> tuple[Posting, ...]:
+    """Return the postings of a correction that takes effect: reversals, then what should have been."""
+    if correction.field is CorrectedField.VEHICLE_PLATE or correction.line is None:
+        return ()
+    line = before.line(correction.line)
+    assert line is not None, "rules have seen the line"
+    if correction.field is CorrectedField.DIFFERENCE:
+        return tuple(_resolved(before, line, terms.lot_kinds))
+    assert correction.net_g is not None, "rules have seen the mass"
+    tolerance = before.tolerance_permille or 0
+    made = list(_decided(before, line, line.mass.accepted_g or 0, tolerance, terms.lot_kinds))
+    reversed_ = [replace(posting, grams=-posting.grams, reason=Reason.REVERSED) for posting in made]
+    mass = correct_net(line.mass, correction.net_g)
+    again = _decided(before, replace(line, mass=mass), mass.accepted_g or 0, tolerance, terms.lot_kinds)
+    return (*reversed_, *again)
+
+
+def _handed_over(before: Manifest, event: HandedOver) -> tuple[Posting, ...]:
+    target = Slot(Account.IN_TRANSIT, event.taker)
+    if before.legs:
+        return _all_of(before, Slot(Account.IN_TRANSIT, event.giver), target, Reason.HANDED_OVER)
+    source = Slot(Account.STORED, before.registered.site)
+    return tuple(
+        posting
+        for line in before.lines
+        for lot, grams in line.drawn
+        for posting in move(lot, grams, source, target, Reason.HANDED_OVER, line=line.number)
+    )
+
+
+def _all_of(before: Manifest, source: Slot, target: Slot, reason: Reason) -> tuple[Posting, ...]:
+    if source == target:
+        return ()
+    return tuple(
+        posting
+        for line in before.lines
+        for lot, grams in before.on_line(line, source)
+        for posting in move(lot, grams, source, target, reason, line=line.number)
+    )
+
+
+def _decided(
+    before: Manifest, line: Line, accepted_g: int, tolerance_permille: int, kinds: Mapping[str, LotKind]
+) -> Iterator[Posting]:
+    """Yield the postings of one line at the scale: restated or unexplained first, then what is accepted.
+
+    What is refused stays in transit, in the hands of whoever brought it. Until this act all that the line
+    drew is in transit, so the shares are those of the signed register event.
+    """
+    registered = before.registered
+    carried = Slot(Account.IN_TRANSIT, before.holder)
+    unexplained = Slot(Account.UNEXPLAINED, registered.facility_site)
+    at_facility = Slot(Account.AT_FACILITY, registered.facility_site)
+    found = difference(line.mass.declared_g, line.mass.arrived_g, tolerance_permille)
+    numbered: dict[str, Any] = {"line": line.number}
+
+    for lot, part in _shared(found.restated_g, line.drawn):
+        source = source_of(kinds[lot], registered.site)
+        yield from move(lot, part, source, carried, Reason.RESTATED, **numbered)
+    for lot, part in _shared(found.unexplained_g, line.drawn):
+        if part > 0:
+            source = source_of(kinds[lot], registered.site)
+            yield from move(lot, part, source, unexplained, Reason.DIFFERENCE, **numbered)
+        else:
+            yield from move(lot, -part, carried, unexplained, Reason.DIFFERENCE, **numbered)
+
+    moved = dict(_shared(found.restated_g + min(found.unexplained_g, 0), line.drawn))
+    left = [(lot, grams + moved.get(lot, 0)) for lot, grams in line.drawn]
+    for lot, part in allocate(credited(accepted_g, found.unexplained_g), left):
+        yield from move(lot, part, carried, at_facility, Reason.ACCEPTED, **numbered)
+
+
+def _shared(grams: int, shares: Sequence[tuple[LotId, int]]) -> list[tuple[LotId, int]]:
+    """Divide a difference of either sign over the lots."""
+    if grams < 0:
+        return [(lot, -part) for lot, part in allocate(-grams, shares)]
+    return [(lot, int(part)) for lot, part in spread(grams, shares)] if grams else []
+
+
+def _resolved(before: Manifest, line: Line, kinds: Mapping[str, LotKind]) -> Iterator[Posting]:
+    """Yield what an explained difference becomes: a lot restated down, or a surplus credited after all."""
+    site = before.registered.facility_site
+    unexplained = Slot(Account.UNEXPLAINED, site)
+    short = line.mass.arrived_g < line.mass.declared_g
+    treated = Slot(Account.TREATED_SERVICE, site)
+    credited_g = sum(grams for _, grams in before.on_line(line, treated))
+    uncredited_g = line.mass.treated_g - credited_g
+    for lot, grams in before.on_line(line, unexplained):
+        if short:
+            source = source_of(kinds[lot], before.registered.site)
+            yield from move(lot, grams, unexplained, source, Reason.RESOLVED, line=line.number)
+            continue
+        done = min(grams, uncredited_g)
+        uncredited_g -= done
+        method = line.mass.last_method
+        yield from move(lot, done, unexplained, treated, Reason.RESOLVED, line=line.number, method=method)
+        rest = Slot(Account.AT_FACILITY, site)
+        yield from move(lot, grams - done, unexplained, rest, Reason.RESOLVED, line=line.number)
+
+
+def _treated(before: Manifest, event: Treated, terms: Terms) -> tuple[Posting, ...]:
+    site = before.registered.facility_site
+    fresh, interim = Slot(Account.AT_FACILITY, site), Slot(Account.INTERIM, site)
+    held = dict(before.held)
+    made: list[Posting] = []
+    for part in event.parts:
+        line = before.line(part.line)
+        assert line is not None, "rules have seen every line"
+        final = terms.is_final(part.methods)
+        target, reason = interim, Reason.INTERIM
+        if final and terms.permits(line.declared.code, part.methods):
+            target, reason = Slot(Account.TREATED_SERVICE, site), Reason.TREATED
+        elif final:
+            # What has happened is recorded; without a permit line it is credited to nobody (decision B18).
+            target, reason = Slot(Account.UNEXPLAINED, site), Reason.TREATED_WITHOUT_BASIS
+        wanted = part.mass_g
+        for source in (fresh, interim) if final else (fresh,):
+            shares = [(lot, held.get((line.number, source, lot), 0)) for lot in line.lots]
+            # What is not in the accounts is an unexplained surplus: treated, but credited to nobody.
+            amount = min(wanted, sum(grams for _, grams in shares))
+            wanted -= amount
+            for lot, grams in allocate(amount, shares):
+                moved = move(
+                    lot,
+                    grams,
+                    source,
+                    target,
+                    reason,
+                    line=line.number,
+                    method=part.methods[-1],
+                    on=part.treated_on,
+                )
+                made += moved
+                post(held, moved)
+    return tuple(made)
+
+
+def post(held: dict[tuple[int, Slot, LotId], int], made: Iterable[Posting]) -> None:
+    """Add postings to what the lines of a manifest hold; zeros are left out."""
+    for posting in made:
+        assert posting.line is not None, "a manifest's postings name their line"
+        place = (posting.line, Slot(posting.account, posting.place), posting.lot)
+        held[place] = held.get(place, 0) + posting.grams
+        if held[place] == 0:
+            del held[place]

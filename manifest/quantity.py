@@ -1,0 +1,128 @@
+"""The mass of a line from declaration to treatment: what each act may do to it, and what always holds.
+
+declared → weighed (net) → accepted + refused = net → treated ≤ accepted. The difference between declared
+and net is computed: within the tolerance it restates the lot, beyond it stays unexplained until it is
+resolved (decision A1). All masses are whole grams.
+"""
+
+from dataclasses import dataclass, replace
+
+from ledger.errors import Problem, RuleBroken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineMass:
+    """Grams of one line; ``net_g`` is None until it is weighed, ``accepted_g`` until it is decided.
+
+    ``treated_g`` went through a final method, ``interim_g`` through interim ones only; ``last_method`` is
+    the last method of the newest part.
+    """
+
+    declared_g: int
+    net_g: int | None = None
+    accepted_g: int | None = None
+    refused_g: int = 0
+    treated_g: int = 0
+    interim_g: int = 0
+    returned: bool = False
+    last_method: str | None = None
+
+    def __post_init__(self) -> None:
+        accepted = self.accepted_g or 0
+        good = (
+            self.declared_g > 0
+            and min(self.net_g or 0, accepted, self.refused_g, self.treated_g, self.interim_g) >= 0
+            and self.treated_g + self.interim_g <= accepted
+        )
+        if not good:
+            raise ValueError(f"impossible masses: {self}")
+
+    @property
+    def arrived_g(self) -> int:
+        """What came to the gate: net grams, or as declared while nobody has weighed."""
+        return self.declared_g if self.net_g is None else self.net_g
+
+    @property
+    def left_g(self) -> int:
+        """Accepted and not yet through a final method."""
+        return (self.accepted_g or 0) - self.treated_g
+
+    @property
+    def untouched_g(self) -> int:
+        """Accepted and through no method at all."""
+        return self.left_g - self.interim_g
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What the scale says against what was declared, split by the tolerance.
+
+    Exactly one of the two is other than zero, or none; positive means more arrived than was declared.
+    """
+
+    restated_g: int
+    unexplained_g: int
+
+
+def difference(declared_g: int, net_g: int, tolerance_permille: int) -> Difference:
+    """Return the difference of net from declared grams, as restated or as unexplained.
+
+    Source: decision A1; the tolerance is the rule `receipt_tolerance_permille` of the date.
+    """
+    delta = net_g - declared_g
+    if abs(delta) * 1000 <= tolerance_permille * declared_g:
+        return Difference(delta, 0)
+    return Difference(0, delta)
+
+
+def credited(accepted_g: int, unexplained_g: int) -> int:
+    """Return the part of an accepted mass that is credited: an unexplained surplus is set apart first."""
+    return max(accepted_g - max(unexplained_g, 0), 0)
+
+
+def weigh(line: LineMass, net_g: int) -> LineMass:
+    """Record the net mass."""
+    return replace(line, net_g=net_g)
+
+
+def decide(line: LineMass, accepted_g: int, refused_g: int, path: str) -> LineMass:
+    """Record what is accepted and refused; raise RuleBroken unless both together are what arrived."""
+    if accepted_g + refused_g != line.arrived_g:
+        facts = {"arrived_g": line.arrived_g, "accepted_g": accepted_g, "refused_g": refused_g}
+        raise RuleBroken(Problem("manifest.accepted_and_refused", path, facts))
+    return replace(line, accepted_g=accepted_g, refused_g=refused_g)
+
+
+def correct_net(line: LineMass, net_g: int) -> LineMass:
+    """Return the line as if it had weighed ``net_g``: what was refused stays, what was accepted follows.
+
+    Raises RuleBroken when less arrived than was refused, or when the load was not decided on yet, has been
+    treated in part, or went back.
+    """
+    if line.accepted_g is None or line.treated_g or line.interim_g or line.returned:
+        raise RuleBroken(Problem("manifest.correction_out_of_time", "/body/line"))
+    if net_g < line.refused_g:
+        facts = {"net_g": net_g, "refused_g": line.refused_g}
+        raise RuleBroken(Problem("manifest.accepted_and_refused", "/body/net_g", facts))
+    return replace(line, net_g=net_g, accepted_g=net_g - line.refused_g)
+
+
+def treat(line: LineMass, mass_g: int, *, method: str, final: bool, path: str) -> LineMass:
+    """Record treatment of a part; raise RuleBroken beyond what was accepted and is left.
+
+    An interim method takes from what no method has touched; a final one takes that first, then what only
+    interim methods have.
+    """
+    limit = line.left_g if final else line.untouched_g
+    if mass_g > limit:
+        facts = {"mass_g": mass_g, "left_g": limit}
+        raise RuleBroken(Problem("manifest.treated_more_than_accepted", path, facts))
+    if not final:
+        return replace(line, interim_g=line.interim_g + mass_g, last_method=method)
+    from_interim = max(mass_g - line.untouched_g, 0)
+    return replace(
+        line,
+        treated_g=line.treated_g + mass_g,
+        interim_g=line.interim_g - from_interim,
+        last_method=method,
+    )

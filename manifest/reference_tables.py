@@ -1,0 +1,370 @@
+"""The rows of the reference data as frozen values, and how they are read from the CSV files.
+
+Dates are inclusive at both ends: a row is valid on ``valid_from`` and still on ``valid_to``; None is an open
+end. A cell that breaks the form of its column raises ValueError or KeyError: the files are ours, so that is a
+fault and not a refusal.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+from typing import TypeAlias, TypedDict, TypeVar
+
+from manifest.vocabulary import ZoneKind
+
+Row: TypeAlias = Mapping[str, str]
+V = TypeVar("V")
+
+STATES = {"rắn": "solid", "lỏng": "liquid", "bùn": "sludge"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dated:
+    """Something that holds from a date to a date."""
+
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    def covers(self, on: date) -> bool:
+        """Tell whether the row is valid on that day."""
+        return (self.valid_from is None or self.valid_from <= on) and (
+            self.valid_to is None or on <= self.valid_to
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeEdition(Dated):
+    """A list of waste codes as one circular printed it."""
+
+    edition: str
+    instrument: str
+    confirmed: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """A group (`NN`) or subgroup (`NN NN`) of the list; no waste is declared under it."""
+
+    code: str
+    name_vi: str
+    name_en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WasteCode:
+    """One waste of the list, as an edition has it.
+
+    ``classification`` is `**` (hazardous in every case) or `*` (hazardous above a threshold).
+    ``confirmed`` is False while the edition was not compared with the official print.
+    """
+
+    code: str
+    group: str
+    subgroup: str
+    name_vi: str
+    name_en: str
+    hazards: tuple[str, ...]
+    states: tuple[str, ...]  # of solid, liquid, sludge; empty when the list does not say
+    classification: str
+    edition: str
+    confirmed: bool
+
+    @property
+    def state(self) -> str | None:
+        """The physical state, when the list leaves exactly one."""
+        return self.states[0] if len(self.states) == 1 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method(Dated):
+    """A treatment method by its symbol on the manifest.
+
+    ``final`` tells whether it can end a line's treatment; ``operation`` is recovery, disposal or depends.
+    """
+
+    code: str
+    name_vi: str
+    name_en: str
+    final: bool
+    operation: str
+    basel_eu_operations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hazard:
+    """A hazardous property by its symbol in the list of codes."""
+
+    symbol: str
+    name_vi: str
+    name_en: str
+    basel_h_codes: tuple[str, ...]
+    un_classes: tuple[str, ...]
+    eu_hp_codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area(Dated):
+    """A district (three digits, until 30/06/2025) or a commune or ward (five digits, from 01/07/2025)."""
+
+    code: str
+    level: str  # district or commune
+    kind: str  # quận, huyện, thị xã, phường, xã
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """Where an old commune went on 01/07/2025: as a whole, or one of its parts."""
+
+    old_code: str
+    old_name: str
+    district: str
+    new_code: str
+    new_name: str
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zone:
+    """An industrial park, cluster, craft village or high-tech park.
+
+    ``district`` is the area code until 30/06/2025, ``communes`` those from 01/07/2025: several where the old
+    commune was split, none where the place is known only by its district.
+    """
+
+    id: str
+    name: str
+    kind: ZoneKind
+    district: str | None
+    communes: tuple[str, ...]
+    former_commune: str
+    main_activity: str
+    status: str
+    counts_for_t1: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(Dated):
+    """A limit, tolerance or deadline: a whole number with its unit, its source and the dates it holds."""
+
+    name: str
+    integer: int
+    unit: str
+    source: str
+    confirmed: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormEdition(Dated):
+    """An edition of the manifest form: its copies, and those the generator waits for."""
+
+    edition: str
+    instrument: str
+    copies: tuple[str, ...]
+    copies_awaited: tuple[str, ...]
+    labels_confirmed: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """Every file of the reference data, indexed for look-up."""
+
+    code_editions: tuple[CodeEdition, ...]
+    wastes: Mapping[str, Mapping[str, WasteCode]]  # by edition, then by code
+    headings: Mapping[str, Heading]
+    methods: Mapping[str, Method]
+    hazards: Mapping[str, Hazard]
+    areas: Mapping[str, Area]
+    conversions: Mapping[str, tuple[Conversion, ...]]  # by old commune
+    communes_of: Mapping[str, tuple[Area, ...]]  # by district
+    zones: Mapping[str, Zone]
+    rules: Mapping[str, tuple[Rule, ...]]  # by name; where rows overlap the last one counts
+    form_editions: tuple[FormEdition, ...]
+
+
+def read_tables(files: Mapping[str, bytes]) -> Tables:
+    """Read the CSV files, given by name, into tables."""
+    rows = {name: read_rows(content) for name, content in files.items()}
+    editions = tuple(map(_code_edition, rows["code_editions.csv"]))
+    codes = rows["ctnh_codes.csv"]
+    areas = {row["code"]: _area(row) for row in rows["hanoi_admin_units.csv"] if row["level"] != "province"}
+    districts = {  # "Huyện Đông Anh" is "Đông Anh" in the list of zones
+        area.name[len(area.kind) + 1 :]: area.code for area in areas.values() if area.level == "district"
+    }
+    moves = list(map(_conversion, rows["hanoi_commune_conversion.csv"]))
+    successors = sorted({(move.district, move.new_code) for move in moves})
+    return Tables(
+        code_editions=editions,
+        wastes=_indexed(
+            (
+                edition.edition,
+                _indexed((row["code"], _waste(row, edition)) for row in codes if row["level"] == "3"),
+            )
+            for edition in editions
+        ),
+        headings=_indexed((row["code"], _heading(row)) for row in codes if row["level"] != "3"),
+        methods=_indexed((row["code"], _method(row)) for row in rows["treatment_methods.csv"]),
+        hazards=_indexed((row["symbol"], _hazard(row)) for row in rows["hazard_properties.csv"]),
+        areas=MappingProxyType(areas),
+        conversions=grouped((move.old_code, move) for move in moves),
+        communes_of=grouped((district, areas[commune]) for district, commune in successors),
+        zones=_indexed((row["zone_id"], _zone(row, districts)) for row in rows["zones.csv"]),
+        rules=grouped((row["rule"], _rule(row)) for row in rows["rules.csv"]),
+        form_editions=tuple(map(_form_edition, rows["form_editions.csv"])),
+    )
+
+
+def read_rows(content: bytes) -> list[Row]:
+    """Read one CSV file with a header row; a row with too many or too few cells is a fault."""
+    header, *lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
+    return [dict(zip(header, line, strict=True)) for line in lines]
+
+
+def grouped(pairs: Iterable[tuple[str, V]]) -> Mapping[str, tuple[V, ...]]:
+    """Gather the values of each key, in the order they come."""
+    groups: dict[str, tuple[V, ...]] = {}
+    for key, value in pairs:
+        groups[key] = (*groups.get(key, ()), value)
+    return MappingProxyType(groups)
+
+
+def _indexed(pairs: Iterable[tuple[str, V]]) -> Mapping[str, V]:
+    """Index values by key; the same key twice is a fault."""
+    listed = list(pairs)
+    index = dict(listed)
+    if len(index) != len(listed):
+        raise ValueError(f"a key stands twice among {sorted(key for key, _ in listed)}")
+    return MappingProxyType(index)
+
+
+def _code_edition(row: Row) -> CodeEdition:
+    return CodeEdition(
+        edition=row["edition"],
+        instrument=row["instrument"],
+        confirmed=_flag(row["confirmed"]),
+        note=row["note"],
+        **_dates(row),
+    )
+
+
+def _heading(row: Row) -> Heading:
+    return Heading(code=row["code"], name_vi=row["name_vi"], name_en=row["name_en"])
+
+
+def _waste(row: Row, edition: CodeEdition) -> WasteCode:
+    return WasteCode(
+        code=row["code"],
+        group=row["code"][:2],
+        subgroup=row["parent"],
+        name_vi=row["name_vi"],
+        name_en=row["name_en"],
+        hazards=_list(row["hazard_properties"]),
+        states=tuple(STATES[state] for state in _list(row["physical_state"])),
+        classification=row["classification"],
+        edition=edition.edition,
+        confirmed=edition.confirmed,
+    )
+
+
+def _method(row: Row) -> Method:
+    return Method(
+        code=row["code"],
+        name_vi=row["name_vi"],
+        name_en=row["name_en"],
+        final=_flag(row["final"]),
+        operation=row["operation_kind"],
+        basel_eu_operations=_list(row["basel_eu_operation"]),
+        **_dates(row),
+    )
+
+
+def _hazard(row: Row) -> Hazard:
+    return Hazard(
+        symbol=row["symbol"],
+        name_vi=row["name_vi"],
+        name_en=row["name_en"],
+        basel_h_codes=_list(row["basel_h_code"]),
+        un_classes=_list(row["un_class"]),
+        eu_hp_codes=_list(row["eu_hp_code"]),
+    )
+
+
+def _area(row: Row) -> Area:
+    return Area(code=row["code"], level=row["level"], kind=row["kind"], name=row["name"], **_dates(row))
+
+
+def _conversion(row: Row) -> Conversion:
+    return Conversion(
+        old_code=row["old_code"],
+        old_name=row["old_name"],
+        district=row["old_district_code"],
+        new_code=row["new_code"],
+        new_name=row["new_name"],
+        whole={"whole": True, "part": False}[row["extent"]],
+    )
+
+
+def _zone(row: Row, districts: Mapping[str, str]) -> Zone:
+    cells = _list(row["new_communes_from_2025_07"])  # "00376 Xã Sóc Sơn (part)"
+    return Zone(
+        id=row["zone_id"],
+        name=row["name"],
+        kind=ZoneKind(row["zone_kind"]),
+        district=districts[row["former_district"]] if row["former_district"] else None,
+        communes=tuple(dict.fromkeys(cell.split(" ", 1)[0] for cell in cells)),
+        former_commune=row["former_commune"],
+        main_activity=row["main_activity"],
+        status=row["status"],
+        counts_for_t1=_flag(row["counts_for_t1"]),
+    )
+
+
+def _rule(row: Row) -> Rule:
+    return Rule(
+        name=row["rule"],
+        integer=int(row["value"]),
+        unit=row["unit"],
+        source=row["source"],
+        confirmed=_flag(row["confirmed"]),
+        note=row["note"],
+        **_dates(row),
+    )
+
+
+def _form_edition(row: Row) -> FormEdition:
+    return FormEdition(
+        edition=row["edition"],
+        instrument=row["instrument"],
+        copies=_list(row["copies"]),
+        copies_awaited=_list(row["copies_awaited"]),
+        labels_confirmed=_flag(row["labels_confirmed"]),
+        note=row["note"],
+        **_dates(row),
+    )
+
+
+class _Dates(TypedDict):
+    valid_from: date | None
+    valid_to: date | None
+
+
+def _dates(row: Row) -> _Dates:
+    return {"valid_from": _date(row["valid_from"]), "valid_to": _date(row["valid_to"])}
+
+
+def _date(cell: str) -> date | None:
+    return date.fromisoformat(cell) if cell else None
+
+
+def _flag(cell: str) -> bool:
+    return {"true": True, "false": False}[cell]
+
+
+def _list(cell: str) -> tuple[str, ...]:
+    return tuple(cell.split(";")) if cell else ()

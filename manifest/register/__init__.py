@@ -1,0 +1,1 @@
+"""Registers: organisations, sites, zones, permits, mandates, plans."""

@@ -1,0 +1,225 @@
+"""Events of the log, its keys and the registers: who is who, and what is permitted."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, Field
+
+from manifest.body import MOST_G, STRICT, Body, Code, Id, Mass, Name, Sha256, Short, Text, Year
+from manifest.vocabulary import IdentifierKind, PermitKind, Role, SiteKind, ZoneKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermitLine:
+    """What a permit allows for one code: methods, and at most so many grams a year."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    code: Code
+    methods: tuple[Code, ...] = ()
+    mass_g_year: Mass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeMass:
+    """Grams of one code."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    code: Code
+    mass_g: Mass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOpened(Body):
+    """The operator opened the log: format, keys that sign checkpoints, root keys, reference data."""
+
+    kind: ClassVar[str] = "log.opened.v1"
+    format: Annotated[int, Field(ge=1, le=1)]
+    operator: Name
+    log_keys: Annotated[tuple[str, ...], Field(min_length=1, max_length=4)]
+    root_keys: Annotated[tuple[dict[str, str], ...], Field(min_length=2, max_length=8)]
+    reference: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRegistered(Body):
+    """A key enters: its holder proves possession, a sponsor vouches for the party."""
+
+    kind: ClassVar[str] = "key.registered.v1"
+    key: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRotated(Body):
+    """A key takes the place of another of the same party."""
+
+    kind: ClassVar[str] = "key.rotated.v1"
+    kid: Sha256
+    key: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRevoked(Body):
+    """A key ends here; what it signed before stays signed."""
+
+    kind: ClassVar[str] = "key.revoked.v1"
+    kid: Sha256
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditionAdopted(Body):
+    """Two operators adopt an edition of the reference data, named by its digest."""
+
+    kind: ClassVar[str] = "edition.adopted.v1"
+    name: Short
+    sha256: Sha256
+    files: dict[str, Sha256]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSet(Body):
+    """Two operators set a limit for a period, with its source."""
+
+    kind: ClassVar[str] = "rule.set.v1"
+    rule: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+    value: Annotated[int, Field(ge=0, le=MOST_G)]
+    unit: Short
+    valid_from: date
+    valid_to: date | None = None
+    source: Name
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationRegistered(Body):
+    """A party enters the register with its roles and identifier; ``area`` is the unit's code of that day."""
+
+    kind: ClassVar[str] = "organisation.registered.v1"
+    party: Id
+    name: Name
+    roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=5)]
+    identifier_kind: IdentifierKind
+    identifier: Short | None = None
+    reason: Text | None = None
+    address: Name
+    phone: Short | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationAdmitted(Body):
+    """The authority or the operator lets a registered party act."""
+
+    kind: ClassVar[str] = "organisation.admitted.v1"
+    party: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteRegistered(Body):
+    """A place of a party: where it lies on either map, and in which zone.
+
+    ``district`` is the unit's code valid to 30/06/2025, ``commune`` the one from 01/07/2025. ``code`` is the
+    number under which the form names the site (mã số QLCTNH or permit number).
+    """
+
+    kind: ClassVar[str] = "site.registered.v1"
+    site: Id
+    party: Id
+    name: Name
+    site_kind: SiteKind
+    zone_kind: ZoneKind
+    zone: Id | None = None
+    district: Code | None = None
+    commune: Code | None = None
+    province: Name
+    address: Name
+    phone: Short | None = None
+    code: Short | None = None
+    latitude_e6: Annotated[int, Field(ge=-90_000_000, le=90_000_000)] | None = None
+    longitude_e6: Annotated[int, Field(ge=-180_000_000, le=180_000_000)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermitGranted(Body):
+    """A permit: what, how much a year, in which vehicles, from when to when.
+
+    Signed by an authority it is confirmed; signed by its holder it is the holder's word («tự khai») and
+    names the document by its hash.
+    """
+
+    kind: ClassVar[str] = "permit.granted.v1"
+    permit: Id
+    party: Id
+    permit_kind: PermitKind
+    number: Short
+    valid_from: date
+    valid_to: date
+    lines: Annotated[tuple[PermitLine, ...], Field(min_length=1, max_length=600)]
+    vehicles: Annotated[tuple[Short, ...], Field(max_length=400)] = ()
+    document_sha256: Sha256 | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalGranted(Body):
+    """An authority approves that one permit holder carries for another (NĐ 08/2022 Điều 73(1))."""
+
+    kind: ClassVar[str] = "approval.granted.v1"
+    approval: Id
+    carrier: Id
+    facility: Id
+    number: Short
+    valid_from: date
+    valid_to: date
+    document_sha256: Sha256 | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MandateGranted(Body):
+    """A party lets another sign for it in a role, for a time."""
+
+    kind: ClassVar[str] = "mandate.granted.v1"
+    mandate: Id
+    principal: Id
+    agent: Id
+    role: Role
+    valid_from: date
+    valid_to: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MandateRevoked(Body):
+    """The mandate ends with this act."""
+
+    kind: ClassVar[str] = "mandate.revoked.v1"
+    mandate: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumbersAllocated(Body):
+    """A block of manifest numbers of an issuer's series for a party to use."""
+
+    kind: ClassVar[str] = "numbers.allocated.v1"
+    block: Id
+    party: Id
+    issuer: Annotated[str, Field(pattern=r"^[0-9A-Z][0-9A-Z.-]{0,39}$")]
+    year: Year
+    first: Annotated[int, Field(ge=1, le=999_999)]
+    last: Annotated[int, Field(ge=1, le=999_999)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDeclared(Body):
+    """What a site expects to generate in a year, as its permit or registration states it."""
+
+    kind: ClassVar[str] = "plan.declared.v1"
+    plan: Id
+    site: Id
+    year: Year
+    lines: Annotated[tuple[CodeMass, ...], Field(min_length=1, max_length=200)]
+
+
+REGISTER_EVENTS: tuple[type[Body], ...] = (
+    LogOpened, KeyRegistered, KeyRotated, KeyRevoked, EditionAdopted, RuleSet, OrganisationRegistered,
+    OrganisationAdmitted, SiteRegistered, PermitGranted, ApprovalGranted, MandateGranted, MandateRevoked,
+    NumbersAllocated, PlanDeclared,
+)  # fmt: skip

@@ -1,0 +1,321 @@
+"""What the law, the permit and arithmetic ask of each act: functions of values that return problems.
+
+Each takes facts that were looked up before, and no rule stops at the first mistake: whoever typed a form
+gets them all, each with its path.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from ledger.errors import Fact, Problem
+from manifest.consignment import Manifest
+from manifest.events import (
+    Accepted,
+    CorrectionProposed,
+    HandedOver,
+    LineDeclared,
+    Registered,
+    Treated,
+    Weighed,
+)
+from manifest.reference import Reference, ReferenceRefused
+from manifest.register.events import OrganisationRegistered
+from manifest.text import has_only_latin_letters, is_branch_code, is_plate, is_tax_code
+from manifest.vocabulary import (
+    CorrectedField,
+    IdentifierKind,
+    PermitKind,
+    VehicleKind,
+    local_date,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """A permit as the rules see it: ``lines`` gives methods and grams a year of each code."""
+
+    id: str
+    party: str
+    kind: PermitKind
+    valid_from: date
+    valid_to: date
+    lines: Mapping[str, tuple[tuple[str, ...], int]]
+
+    def covers(self, code: str, methods: Sequence[str], on: date) -> bool:
+        """Tell whether the permit is valid on a date and names all methods for a code."""
+        line = self.lines.get(code)
+        return self.valid_on(on) and line is not None and set(methods) <= set(line[0])
+
+    def valid_on(self, on: date) -> bool:
+        """Tell whether a date lies within the permit's validity."""
+        return self.valid_from <= on <= self.valid_to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """An approved linkage: ``carrier`` may carry for ``facility`` (NĐ 08/2022 Điều 73(1))."""
+
+    id: str
+    carrier: str
+    facility: str
+    valid_from: date
+    valid_to: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotFacts:
+    """What a line may draw from: a lot's site, code and what is still stored of it."""
+
+    site: str
+    code: str
+    stored_g: int
+
+
+def letters(value: object, path: str = "/body") -> Iterator[Problem]:
+    """Yield a problem for every text that holds a letter outside the Latin script."""
+    if isinstance(value, str):
+        if not value.isascii() and not has_only_latin_letters(value):
+            yield Problem("manifest.letter_not_latin", path)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from letters(item, f"{path}/{key}")
+    elif isinstance(value, Sequence):
+        for index, item in enumerate(value):
+            yield from letters(item, f"{path}/{index}")
+
+
+def not_ahead(at: datetime, now: datetime, skew_s: int) -> Iterator[Problem]:
+    """Yield a problem when an attested time runs ahead of our clock by more than the tolerance."""
+    if at > now + timedelta(seconds=skew_s):
+        yield Problem("manifest.time_in_future", "/occurred_at")
+
+
+def in_order(at: datetime, last: datetime | None) -> Iterator[Problem]:
+    """Yield a problem when an act is attested to lie before the one that it follows."""
+    if last is not None and at < last:
+        yield Problem("manifest.time_out_of_order", "/occurred_at")
+
+
+def dates(path: str, day: date, *, earliest: date | None, latest: date) -> Iterator[Problem]:
+    """Yield problems of a date that lies outside what is possible."""
+    if day > latest:
+        yield Problem("manifest.date_in_future", path, {"latest": latest.isoformat()})
+    if earliest is not None and day < earliest:
+        yield Problem("manifest.date_out_of_order", path, {"earliest": earliest.isoformat()})
+
+
+def identifier(event: OrganisationRegistered) -> Iterator[Problem]:
+    """Yield problems of a party's identifier (decision D24): check digit, or a reason for having none."""
+    text = event.identifier or ""
+    match event.identifier_kind:
+        case IdentifierKind.TAX_CODE:
+            if not is_tax_code(text):
+                yield Problem("manifest.tax_code_invalid", "/body/identifier")
+        case IdentifierKind.BRANCH_CODE:
+            if not is_branch_code(text):
+                yield Problem("manifest.tax_code_invalid", "/body/identifier")
+        case IdentifierKind.NONE:
+            if not event.reason:
+                yield Problem("manifest.reason_missing", "/body/reason")
+        case IdentifierKind.VAULTED:
+            if text:
+                yield Problem("manifest.personal_data_in_event", "/body/identifier")
+
+
+def coded(reference: Reference, code: str, methods: Iterable[str], on: date, path: str) -> Iterator[Problem]:
+    """Yield problems of a waste code and its treatment methods, as of a date."""
+    checks: list[tuple[str, Any]] = [(f"{path}/code", lambda: reference.waste_code(code, on))]
+    checks += [
+        (f"{path}/methods/{index}", lambda method=method: reference.method(method, on))
+        for index, method in enumerate(methods)
+    ]
+    for where, look_up in checks:
+        try:
+            look_up()
+        except ReferenceRefused as refused:
+            yield Problem(refused.code, where, refused.facts)
+
+
+def lines(event: Registered, reference: Reference, on: date) -> Iterator[Problem]:
+    """Yield problems within the lines: numbers, codes, methods, masses, draws, the vehicle's limit."""
+    seen: set[int] = set()
+    for index, line in enumerate(event.lines):
+        path = f"/body/lines/{index}"
+        if line.line in seen:
+            yield Problem("manifest.line_repeated", f"{path}/line", {"line": line.line})
+        seen.add(line.line)
+        yield from coded(reference, line.code, line.planned_methods, on, path)
+        drawn = sum(draw.mass_g for draw in line.lots)
+        if drawn != line.mass_g:
+            yield Problem(
+                "manifest.lots_do_not_sum", f"{path}/lots", {"mass_g": line.mass_g, "drawn_g": drawn}
+            )
+        if len({draw.lot for draw in line.lots}) != len(line.lots):
+            yield Problem("manifest.lot_repeated", f"{path}/lots")
+    if event.vehicle_kind is VehicleKind.ROAD:
+        yield from road_limit(sum(line.mass_g for line in event.lines), reference, on, "/body/lines")
+
+
+def road_limit(mass_g: int, reference: Reference, on: date, path: str) -> Iterator[Problem]:
+    """Yield a problem when a load is more than a road vehicle can carry."""
+    limit = reference.rule("road_vehicle_max_mass_g", on).integer
+    if mass_g > limit:
+        yield Problem("manifest.too_heavy_for_road", path, {"mass_g": mass_g, "limit_g": limit})
+
+
+def draws(
+    lines_declared: Sequence[LineDeclared], site: str, lots: Mapping[str, LotFacts]
+) -> Iterator[Problem]:
+    """Yield problems of the lots drawn from: unknown, of another site or code, or with too little left."""
+    for index, line in enumerate(lines_declared):
+        for place, draw in enumerate(line.lots):
+            path = f"/body/lines/{index}/lots/{place}"
+            lot = lots.get(draw.lot)
+            if lot is None:
+                yield Problem("manifest.lot_unknown", f"{path}/lot")
+            elif lot.site != site:
+                yield Problem("manifest.lot_elsewhere", f"{path}/lot")
+            elif lot.code != line.code:
+                yield Problem("manifest.lot_of_other_code", f"{path}/lot", {"code": lot.code})
+            elif lot.stored_g < draw.mass_g:
+                facts = {"stored_g": lot.stored_g, "mass_g": draw.mass_g}
+                yield Problem("manifest.lot_short", f"{path}/mass_g", facts)
+
+
+def permitted(
+    event: Registered, permit: Permit | None, used_g: Mapping[str, int], on: date
+) -> Iterator[Problem]:
+    """Yield problems of the facility's permit: party, date, code, method, what is left of the year.
+
+    Source: Luật BVMT 72/2020/QH14 Điều 85(2): only the quantity and type in the permit. ``used_g`` is what
+    was accepted under each code this year (decision B12).
+    """
+    if permit is None or permit.party != event.facility or permit.kind is not PermitKind.TREATMENT:
+        yield Problem("manifest.permit_unknown", "/body/permit")
+        return
+    if not permit.valid_on(on):
+        yield Problem("manifest.permit_not_valid", "/body/permit", {"valid_to": permit.valid_to.isoformat()})
+        return
+    wanted: dict[str, int] = {}
+    for index, line in enumerate(event.lines):
+        allowed = permit.lines.get(line.code)
+        if allowed is None:
+            yield Problem("manifest.permit_lacks_code", f"/body/lines/{index}/code", {"code": line.code})
+            continue
+        for method in sorted(set(line.planned_methods) - set(allowed[0])):
+            lacking = {"code": line.code, "method": method}
+            yield Problem("manifest.permit_lacks_method", f"/body/lines/{index}/planned_methods", lacking)
+        wanted[line.code] = wanted.get(line.code, 0) + line.mass_g
+        left = allowed[1] - used_g.get(line.code, 0)
+        if wanted[line.code] > left:
+            facts: dict[str, Fact] = {"code": line.code, "mass_g": wanted[line.code], "left_g": max(left, 0)}
+            yield Problem("manifest.permit_used_up", f"/body/lines/{index}/mass_g", facts)
+
+
+def carriers(
+    event: Registered, permits: Mapping[str, Permit], approvals: Mapping[str, Approval], on: date
+) -> Iterator[Problem]:
+    """Yield problems of who is to carry.
+
+    The generator itself, the facility, or a carry-only permit holder whose linkage with the facility is
+    approved; at most two permit holders take part (Luật BVMT Điều 83(4), 85(5); NĐ 08/2022 Điều 73;
+    decision B13).
+    """
+    holders = {event.facility}
+    for index, carrier in enumerate(event.carriers):
+        path = f"/body/carriers/{index}"
+        if carrier.party in {event.generator, event.facility}:
+            continue
+        holders.add(carrier.party)
+        permit = permits.get(carrier.permit or "")
+        if permit is None or permit.party != carrier.party:
+            yield Problem("manifest.permit_unknown", f"{path}/permit")
+        elif not permit.valid_on(on):
+            yield Problem(
+                "manifest.permit_not_valid", f"{path}/permit", {"valid_to": permit.valid_to.isoformat()}
+            )
+        else:
+            for line in event.lines:
+                if line.code not in permit.lines:
+                    yield Problem("manifest.permit_lacks_code", f"{path}/permit", {"code": line.code})
+        approval = approvals.get(carrier.approval or "")
+        good = (
+            approval is not None
+            and (approval.carrier, approval.facility) == (carrier.party, event.facility)
+            and approval.valid_from <= on <= approval.valid_to
+        )
+        if not good:
+            yield Problem("manifest.approval_missing", f"{path}/approval")
+    if len(holders) > 2:  # noqa: PLR2004  Điều 73(2): at most two
+        yield Problem("manifest.too_many_permit_holders", "/body/carriers", {"limit": 2})
+
+
+def hand_over(before: Manifest, event: HandedOver, reference: Reference, on: date) -> Iterator[Problem]:
+    """Yield problems of a hand-over: who has the load, who may take it, the vehicle."""
+    registered = before.registered
+    if event.giver != before.holder:
+        yield Problem("manifest.giver_not_holder", "/body/giver", {"holder": before.holder})
+    allowed = {carrier.party for carrier in registered.carriers} | {registered.facility}
+    if event.taker not in allowed:
+        yield Problem("manifest.taker_not_planned", "/body/taker")
+    if event.leg != len(before.legs) + 1:
+        yield Problem("manifest.leg_out_of_order", "/body/leg", {"expected": len(before.legs) + 1})
+    if event.vehicle_kind is VehicleKind.ROAD:
+        yield from plate(event.vehicle_plate, "/body/vehicle_plate")
+        mass_g = sum(line.mass.declared_g for line in before.lines)
+        yield from road_limit(mass_g, reference, on, "/body/vehicle_kind")
+
+
+def plate(text: str, path: str) -> Iterator[Problem]:
+    """Yield a problem when a road vehicle's plate is not written like one."""
+    if not is_plate(text):
+        yield Problem("manifest.plate_invalid", path)
+
+
+def every_line(before: Manifest, event: Weighed | Accepted) -> Iterator[Problem]:
+    """Yield problems unless the act speaks of every line exactly once, and refusals have reasons."""
+    expected = [line.number for line in before.lines]
+    if sorted(item.line for item in event.lines) != sorted(expected):
+        yield Problem("manifest.lines_incomplete", "/body/lines", {"expected": ", ".join(map(str, expected))})
+        return
+    if not isinstance(event, Accepted):
+        return
+    for index, item in enumerate(event.lines):
+        if item.refused_g and not item.reason:
+            yield Problem("manifest.reason_missing", f"/body/lines/{index}/reason")
+    if not any(item.accepted_g for item in event.lines):
+        yield Problem("manifest.nothing_accepted", "/body/lines")
+
+
+def treatment(before: Manifest, event: Treated, reference: Reference, at: datetime) -> Iterator[Problem]:
+    """Yield problems of treated parts: line, methods, and a date between acceptance and the act."""
+    earliest = local_date(before.decided_at) if before.decided_at else None
+    for index, part in enumerate(event.parts):
+        path = f"/body/parts/{index}"
+        line = before.line(part.line)
+        if line is None:
+            yield Problem("manifest.line_unknown", f"{path}/line", {"line": part.line})
+            continue
+        yield from coded(reference, line.declared.code, part.methods, local_date(at), path)
+        yield from dates(f"{path}/treated_on", part.treated_on, earliest=earliest, latest=local_date(at))
+
+
+def correction(before: Manifest, event: CorrectionProposed) -> Iterator[Problem]:
+    """Yield problems of a proposed correction: the field's own values, and a line or leg that exists."""
+    if event.field is CorrectedField.VEHICLE_PLATE:
+        if event.leg is None or event.leg > len(before.legs):
+            yield Problem("manifest.leg_unknown", "/body/leg")
+        if event.value is None:
+            yield Problem("manifest.field_missing", "/body/value")
+        else:
+            yield from plate(event.value, "/body/value")
+        return
+    line = None if event.line is None else before.line(event.line)
+    if line is None:
+        yield Problem("manifest.line_unknown", "/body/line")
+    elif line.mass.accepted_g is None:
+        yield Problem("manifest.correction_out_of_time", "/body/line")
+    if event.field is CorrectedField.NET_MASS and event.net_g is None:
+        yield Problem("manifest.field_missing", "/body/net_g")

@@ -1,0 +1,111 @@
+"""The judge that the writer asks: is this signed act allowed, and which rows and postings follow from it.
+
+Everything is read through `Reads`, so that the writer can tell whether what was judged on still holds, and
+everything that follows is returned as values. Who may sign is `authority`, what the law asks is `rules`,
+where grams go is `postings`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+
+from ledger.changes import SEQ, Add, Change, Insert, Reads
+from ledger.errors import Malformed, NotAllowed, NotFound, Problem, refuse
+from ledger.event import Event
+from ledger.writer import Act
+from manifest import authority, lookups, rules
+from manifest.accounts import Posting, balanced
+from manifest.acts import judge_act
+from manifest.body import Body
+from manifest.events import GENERATION_EVENTS, MANIFEST_EVENTS, PdfIssued, read_body
+from manifest.generation import judge_generation
+from manifest.reference import Reference
+from manifest.register import judge as register
+from manifest.views import BALANCE, MANIFEST, PDF, POSTING
+from manifest.vocabulary import local_date
+
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+class Judge:
+    """Judges acts by an edition of the reference data; the ledger's own limits are laid over it."""
+
+    def __init__(self, reference: Reference) -> None:
+        self.reference = reference
+
+    def __call__(self, reads: Reads, act: Act) -> tuple[Change, ...]:
+        """Return what follows from a verified act; raise Refused when a rule forbids it."""
+        event, now = act.event, act.now
+        body = read_body(event.kind, event.body)
+        reference = lookups.reference_at(reads, self.reference)
+        refuse(_form(event, body), Malformed)
+        refuse(authority.signers(event), NotAllowed)
+        if event.kind != "log.opened.v1":
+            refuse(authority.acting(reads, event, act.keys), NotAllowed)
+        skew = reference.rule("clock_skew_s", local_date(now)).integer
+        refuse([*rules.letters(event.body), *rules.not_ahead(event.occurred_at, now, skew)])
+        if isinstance(body, MANIFEST_EVENTS):
+            changes, made = judge_act(reads, event, body, act.keys, reference)
+        elif isinstance(body, GENERATION_EVENTS):
+            changes, made = judge_generation(reads, event, body, reference)
+        elif isinstance(body, PdfIssued):
+            changes, made = _pdf(reads, body), ()
+        else:
+            changes, made = register.judge(reads, event, body, act.keys, reference), ()
+        assert balanced(made), f"postings of {event.kind} do not sum to zero"
+        manifest = event.stream if isinstance(body, MANIFEST_EVENTS) else None
+        return (*changes, *_posted(reads, made, event.occurred_at, manifest))
+
+
+def _form(event: Event, body: Body) -> Iterator[Problem]:
+    """Yield a problem when an event is not in the stream where its kind belongs."""
+    if isinstance(body, MANIFEST_EVENTS):
+        good = _UUID7.fullmatch(event.stream) is not None
+    elif isinstance(body, GENERATION_EVENTS):
+        good = event.stream == getattr(body, "lot", None)
+    elif isinstance(body, PdfIssued):
+        good = event.stream == f"pdf:{body.manifest}"
+    else:
+        good = event.stream == register.stream_of(body)
+    if not good:
+        yield Problem("manifest.stream_wrong", "/stream")
+
+
+def _pdf(reads: Reads, body: PdfIssued) -> list[Change]:
+    known = reads.one(MANIFEST, manifest=body.manifest)
+    if known is None or known["number"] != body.number:
+        raise NotFound(Problem("manifest.unknown", "/body/manifest", {"manifest": body.manifest}))
+    names = ("sha256", "manifest", "head", "size", "signatures")
+    return [Insert(PDF, {**{name: getattr(body, name) for name in names}, "seq": SEQ})]
+
+
+def _posted(reads: Reads, made: Iterable[Posting], at: datetime, manifest: str | None) -> Iterator[Change]:
+    """Yield the journal rows of postings, and what they add to each balance.
+
+    The balance is looked up so that it stands in the read set: a balance that another act has moved
+    meanwhile sends this one back to be judged again.
+    """
+    day: date = local_date(at)
+    sums: dict[tuple[str, str, str], int] = {}
+    for n, posting in enumerate(made):
+        row = {
+            "seq": SEQ,
+            "n": n,
+            "account": posting.account.value,
+            "place": posting.place,
+            "lot": posting.lot,
+            "grams": posting.grams,
+            "reason": posting.reason.value,
+            "posted_on": posting.on or day,
+            "manifest": manifest,
+            "line": posting.line,
+            "method": posting.method,
+        }
+        yield Insert(POSTING, row)
+        where = (posting.lot, posting.account.value, posting.place)
+        sums[where] = sums.get(where, 0) + posting.grams
+    for (lot, account, place), grams in sums.items():
+        reads.one(BALANCE, lot=lot, account=account, place=place)
+        if grams:
+            key = {"lot": lot, "account": account, "place": place}
+            yield Add(BALANCE, key, "grams", grams)

@@ -1,0 +1,365 @@
+"""Read tables: what the ledger says, arranged for queries. Delete them, replay, and the same rows come back.
+
+Registers first, then lots, manifests and the mass accounts. Every key begins with the log's number. `seq` is
+the entry that wrote the row last.
+"""
+
+from sqlalchemy import CheckConstraint, Index, Table, UniqueConstraint
+from sqlmodel import SQLModel
+
+from ledger.store import table_of
+from manifest import tables as t
+from manifest.vocabulary import SOURCES
+
+
+class OrganisationView(SQLModel, table=True):
+    """A party; it acts once it is admitted."""
+
+    __tablename__ = "organisation"
+    __table_args__ = t.of_log()
+    log: int = t.log()
+    party: str = t.key()
+    name: str = t.text(300)
+    roles: str = t.text(200)
+    identifier_kind: str = t.text(20)
+    identifier: str | None = t.text(60, null=True)
+    address: str = t.text(300)
+    phone: str | None = t.text(60, null=True)
+    admitted: bool = t.flag()
+    seq: int = t.whole()
+
+
+class IdentifierView(SQLModel, table=True):
+    """Which party has a tax code: no code stands for two."""
+
+    __tablename__ = "organisation_identifier"
+    __table_args__ = t.of_log()
+    log: int = t.log()
+    identifier: str = t.key(60)
+    party: str = t.text()
+
+
+class SiteView(SQLModel, table=True):
+    """A place of a party, with its unit on either map and its zone."""
+
+    __tablename__ = "site"
+    __table_args__ = t.of_log(Index("site_party", "log", "party"))
+    log: int = t.log()
+    site: str = t.key()
+    party: str = t.text()
+    name: str = t.text(300)
+    site_kind: str = t.text(20)
+    zone_kind: str = t.text(30)
+    zone: str | None = t.text(100, null=True)
+    district: str | None = t.text(12, null=True)
+    commune: str | None = t.text(12, null=True)
+    province: str = t.text(300)
+    address: str = t.text(300)
+    phone: str | None = t.text(60, null=True)
+    code: str | None = t.text(60, null=True)
+    seq: int = t.whole()
+
+
+class PermitView(SQLModel, table=True):
+    """A permit; ``confirmed`` when an authority signed it, else the holder's own word."""
+
+    __tablename__ = "permit"
+    __table_args__ = t.of_log(Index("permit_party", "log", "party"))
+    log: int = t.log()
+    permit: str = t.key()
+    party: str = t.text()
+    permit_kind: str = t.text(20)
+    number: str = t.text(60)
+    valid_from: t.Day = t.day()
+    valid_to: t.Day = t.day()
+    confirmed: bool = t.flag()
+    seq: int = t.whole()
+
+
+class PermitLineView(SQLModel, table=True):
+    """What a permit allows for a code; ``methods`` are separated by commas."""
+
+    __tablename__ = "permit_line"
+    __table_args__ = t.of_log()
+    log: int = t.log()
+    permit: str = t.key()
+    code: str = t.key(12)
+    methods: str = t.text(120)
+    mass_g_year: int = t.whole()
+
+
+class PermitVehicleView(SQLModel, table=True):
+    """A vehicle that a permit names."""
+
+    __tablename__ = "permit_vehicle"
+    __table_args__ = t.of_log()
+    log: int = t.log()
+    permit: str = t.key()
+    plate: str = t.key(60)
+
+
+class PermitUseView(SQLModel, table=True):
+    """Grams accepted under a code of a permit in a year."""
+
+    __tablename__ = "permit_use"
+    __table_args__ = t.of_log()
+    log: int = t.log()
+    permit: str = t.key()
+    code: str = t.key(12)
+    year: int = t.number_key()
+    accepted_g: int = t.whole()
+
+
+class ApprovalView(SQLModel, table=True):
+    """A linkage by which one permit holder carries for another."""
+
+    __tablename__ = "approval"
+    __table_args__ = t.of_log()
+    log: int = t.log()
+    approval: str = t.key()
+    carrier: str = t.text()
+    facility: str = t.text()
+    number: str = t.text(60)
+    valid_from: t.Day = t.day()
+    valid_to: t.Day = t.day()
+    confirmed: bool = t.flag()
+    seq: int = t.whole()
+
+
+class MandateView(SQLModel, table=True):
+    """Who may sign for whom, in which role, from when to when."""
+
+    __tablename__ = "mandate"
+    __table_args__ = t.of_log(Index("mandate_pair", "log", "principal", "agent"))
+    log: int = t.log()
+    mandate: str = t.key()
+    principal: str = t.text()
+    agent: str = t.text()
+    role: str = t.text(40)
+    valid_from: t.Day = t.day()
+    valid_to: t.Day = t.day()
+    revoked: bool = t.flag()
+    seq: int = t.whole()
+
+
+class NumberBlockView(SQLModel, table=True):
+    """A block of manifest numbers and who may use it."""
+
+    __tablename__ = "number_block"
+    __table_args__ = t.of_log(Index("number_block_series", "log", "issuer", "year"))
+    log: int = t.log()
+    block: str = t.key()
+    party: str = t.text()
+    issuer: str = t.text(40)
+    year: int = t.small()
+    first: int = t.small()
+    last: int = t.small()
+    seq: int = t.whole()
+
+
+class PlanLineView(SQLModel, table=True):
+    """Grams of a code that a site expects to generate in a year."""
+
+    __tablename__ = "plan_line"
+    __table_args__ = t.of_log()
+    log: int = t.log()
+    site: str = t.key()
+    year: int = t.number_key()
+    code: str = t.key(12)
+    mass_g: int = t.whole()
+
+
+class RuleView(SQLModel, table=True):
+    """A limit that two operators set for a period."""
+
+    __tablename__ = "rule_set"
+    __table_args__ = t.of_log()
+    log: int = t.log()
+    rule: str = t.key(60)
+    valid_from: t.Day = t.day()
+    valid_to: t.Day | None = t.day(null=True)
+    value: int = t.whole()
+    unit: str = t.text(60)
+    source: str = t.text(300)
+    confirmed: bool = t.flag()
+    seq: int = t.number_key()
+
+
+class EditionView(SQLModel, table=True):
+    """An adopted edition of the reference data."""
+
+    __tablename__ = "edition"
+    __table_args__ = t.of_log()
+    log: int = t.log()
+    seq: int = t.number_key()
+    name: str = t.text(60)
+    sha256: str = t.text(64)
+
+
+class LotView(SQLModel, table=True):
+    """A lot with the dimensions that ratios are cut by, as they were when it arose."""
+
+    __tablename__ = "lot"
+    __table_args__ = t.of_log(Index("lot_site", "log", "site"))
+    log: int = t.log()
+    lot: str = t.key(36)
+    lot_kind: str = t.text(20)
+    party: str = t.text()
+    site: str = t.text()
+    code: str = t.text(12)
+    state: str = t.text(12)
+    generated_on: t.Day = t.day()
+    declared_g: int = t.whole()
+    basis: str = t.text(20)
+    zone_kind: str = t.text(30)
+    zone: str | None = t.text(100, null=True)
+    area: str | None = t.text(12, null=True)
+    seq: int = t.whole()
+
+
+class ManifestView(SQLModel, table=True):
+    """A manifest's head, status and clock."""
+
+    __tablename__ = "manifest"
+    __table_args__ = t.of_log(
+        UniqueConstraint("log", "issuer", "year", "sequence", name="manifest_number"),
+        Index("manifest_generator", "log", "generator"),
+        Index("manifest_facility", "log", "facility"),
+        Index("manifest_status", "log", "status"),
+    )
+    log: int = t.log()
+    manifest: str = t.key(36)
+    number: str = t.text(60)
+    issuer: str = t.text(40)
+    year: int = t.small()
+    sequence: int = t.small()
+    status: str = t.text(20)
+    generator: str = t.text()
+    site: str = t.text()
+    facility: str = t.text()
+    facility_site: str = t.text()
+    permit: str = t.text()
+    holder: str = t.text()
+    form: str = t.text(60)
+    registered_at: t.Moment = t.moment()
+    transferred_at: t.Moment | None = t.moment(null=True)
+    arrived_at: t.Moment | None = t.moment(null=True)
+    decided_at: t.Moment | None = t.moment(null=True)
+    completed_at: t.Moment | None = t.moment(null=True)
+    declared_g: int = t.whole()
+    accepted_g: int = t.whole()
+    refused_g: int = t.whole()
+    left_g: int = t.whole()
+    corrections_open: int = t.small()
+    seq: int = t.whole()
+
+
+class ManifestPartyView(SQLModel, table=True):
+    """Who takes part in a manifest, in which role: what a party may see."""
+
+    __tablename__ = "manifest_party"
+    __table_args__ = t.of_log(Index("manifest_party_of", "log", "party"))
+    log: int = t.log()
+    manifest: str = t.key(36)
+    party: str = t.key()
+    role: str = t.key(40)
+
+
+class ManifestLineView(SQLModel, table=True):
+    """A line of a manifest with its masses."""
+
+    __tablename__ = "manifest_line"
+    __table_args__ = t.of_log()
+    log: int = t.log()
+    manifest: str = t.key(36)
+    line: int = t.number_key()
+    code: str = t.text(12)
+    name: str = t.text(300)
+    state: str = t.text(12)
+    planned_methods: str = t.text(120)
+    declared_g: int = t.whole()
+    net_g: int | None = t.whole(null=True)
+    accepted_g: int | None = t.whole(null=True)
+    refused_g: int = t.whole()
+    treated_g: int = t.whole()
+    interim_g: int = t.whole()
+
+
+class ActView(SQLModel, table=True):
+    """An act of a manifest: who, when, with what assurance (0 account, 1 own key, 2 certificate)."""
+
+    __tablename__ = "act"
+    __table_args__ = t.of_log()
+    log: int = t.log()
+    manifest: str = t.key(36)
+    seq: int = t.number_key()
+    kind: str = t.text(60)
+    occurred_at: t.Moment = t.moment()
+    recorded_at: t.Moment = t.moment()
+    parties: str = t.text(400)
+    assurance: int = t.small()
+
+
+class PostingView(SQLModel, table=True):
+    """Grams into (or, negative, out of) an account: the journal of the mass accounts."""
+
+    __tablename__ = "posting"
+    __table_args__ = t.of_log(
+        Index("posting_lot", "log", "lot"), Index("posting_manifest", "log", "manifest")
+    )
+    log: int = t.log()
+    seq: int = t.number_key()
+    n: int = t.number_key()
+    account: str = t.text(30)
+    place: str = t.text()
+    lot: str = t.text(36)
+    grams: int = t.whole()
+    reason: str = t.text(30)
+    posted_on: t.Day = t.day()
+    manifest: str | None = t.text(36, null=True)
+    line: int | None = t.small(null=True)
+    method: str | None = t.text(12, null=True)
+
+
+_SOURCE_LIST = ", ".join(f"'{account.value}'" for account in SOURCES)
+
+
+class BalanceView(SQLModel, table=True):
+    """What an account holds of a lot at a place: the sum of its postings, below zero only for sources."""
+
+    __tablename__ = "balance"
+    __table_args__ = t.of_log(
+        CheckConstraint(f"grams >= 0 OR account IN ({_SOURCE_LIST})", name="balance_not_negative"),
+    )
+    log: int = t.log()
+    lot: str = t.key(36)
+    account: str = t.key(30)
+    place: str = t.key()
+    grams: int = t.whole()
+
+
+class PdfView(SQLModel, table=True):
+    """A PDF that was issued, by the hash of its bytes."""
+
+    __tablename__ = "pdf_document"
+    __table_args__ = t.of_log(Index("pdf_manifest", "log", "manifest"))
+    log: int = t.log()
+    sha256: str = t.key(64)
+    manifest: str = t.text(36)
+    head: str = t.text(64)
+    size: int = t.whole()
+    signatures: int = t.small()
+    seq: int = t.whole()
+
+
+VIEWS: tuple[type[SQLModel], ...] = (
+    OrganisationView, IdentifierView, SiteView, PermitView, PermitLineView, PermitVehicleView, PermitUseView,
+    ApprovalView, MandateView, NumberBlockView, PlanLineView, RuleView, EditionView, LotView, ManifestView,
+    ManifestPartyView, ManifestLineView, ActView, PostingView, BalanceView, PdfView,
+)  # fmt: skip
+VIEW_TABLES: tuple[Table, ...] = tuple(table_of(view) for view in VIEWS)
+(
+    ORGANISATION, IDENTIFIER, SITE, PERMIT, PERMIT_LINE, PERMIT_VEHICLE, PERMIT_USE, APPROVAL, MANDATE,
+    NUMBER_BLOCK, PLAN_LINE, RULE, EDITION, LOT, MANIFEST, MANIFEST_PARTY, MANIFEST_LINE, ACT, POSTING,
+    BALANCE, PDF,
+) = VIEW_TABLES  # fmt: skip

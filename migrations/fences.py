@@ -1,0 +1,132 @@
+"""Fences around the tables that only ever grow: triggers on both databases, roles on PostgreSQL.
+
+They stop mistakes and slow an attacker down; whoever owns the database can take them away, which is why the
+proofs exist. Every trigger is called ``<table>_no_<operation>``: the verifier looks for those names.
+"""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, text
+
+from ledger.db import is_sqlite
+
+# Table -> its keys, primary key first. SQLite's OR REPLACE removes whatever row stands in the way of any.
+FENCED = {
+    "ledger_log": (("log",), ("origin",)),
+    "ledger_entry": (("log", "seq"), ("log", "stream", "stream_seq"), ("log", "key", "idem")),
+    "ledger_tile": (("log", "level", "tile"),),
+    "ledger_checkpoint": (("log", "size"),),
+}
+# A tile is the one that changes in place, and only by growing at its end.
+_TILE_KEPT = "NEW.log = OLD.log AND NEW.level = OLD.level AND NEW.tile = OLD.tile"
+
+OWNER, APPENDER, READER = "ctnh_owner", "ctnh_appender", "ctnh_reader"
+# What the appender may do beyond reading. Tables of later layers are views of the ledger: see grant_roles.
+_APPENDER_RIGHTS = {
+    "ledger_log": "INSERT",
+    "ledger_entry": "INSERT",
+    "ledger_checkpoint": "INSERT",
+    "ledger_tile": "INSERT, UPDATE (hashes)",
+    "ledger_head": "INSERT, UPDATE (size, hash, recorded_at)",
+    "ledger_stream": "INSERT, UPDATE (length, head)",
+    "ledger_key": "INSERT, UPDATE (until)",
+    "vault_value": "INSERT, DELETE",
+}
+
+
+def fence(connection: Connection) -> None:
+    """Create the triggers; raises when one is there already."""
+    for statement in _sqlite() if is_sqlite(connection) else _postgres():
+        connection.exec_driver_sql(statement)
+
+
+def _sqlite() -> Iterator[str]:
+    for table, keys in FENCED.items():
+        kept = "0"
+        if table == "ledger_tile":
+            kept = f"{_TILE_KEPT} AND substr(NEW.hashes, 1, length(OLD.hashes)) IS OLD.hashes"
+        refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        there = " OR ".join(
+            f"EXISTS (SELECT 1 FROM {table} WHERE "  # noqa: S608  names of our own
+            + " AND ".join(f"{column} = NEW.{column}" for column in key)
+            + ")"
+            for key in keys
+        )
+        yield f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} WHEN NOT ({kept}) {refuse}"
+        yield f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}"
+        yield f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {there} {refuse}"
+
+
+def _postgres() -> Iterator[str]:
+    yield """
+        CREATE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION USING ERRCODE = 'restrict_violation',
+                MESSAGE = TG_TABLE_NAME || ' is append-only';
+        END $$
+    """
+    for table in FENCED:
+        kept = "false"
+        if table == "ledger_tile":
+            kept = f"{_TILE_KEPT} AND substr(NEW.hashes, 1, length(OLD.hashes)) = OLD.hashes"
+        for operation, rest in (
+            ("update", f"FOR EACH ROW WHEN (NOT ({kept}))"),
+            ("delete", "FOR EACH ROW"),
+            ("truncate", "FOR EACH STATEMENT"),
+        ):
+            name = f"{table}_no_{operation}"
+            yield (
+                f"CREATE TRIGGER {name} BEFORE {operation.upper()} ON {table} {rest} "
+                "EXECUTE FUNCTION ledger_refuse()"
+            )
+            # An ordinary trigger sleeps while session_replication_role is `replica`.
+            yield f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"
+
+
+def may_grant_roles(connection: Connection) -> bool:
+    """Tell whether this is PostgreSQL and its current user may create roles."""
+    if is_sqlite(connection):
+        return False
+    query = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+    return bool(connection.execute(text(query)).scalar_one())
+
+
+def grant_roles(connection: Connection) -> None:
+    """Create the three roles where missing and grant on the current schema; running it again changes nothing.
+
+    ``ctnh_owner`` owns the ledger's tables and cannot log in; a login that serves gets ``ctnh_appender``, one
+    that only looks ``ctnh_reader``. Neither can update, delete, truncate or disable a trigger on the record.
+    Tables of later layers are rebuilt from the ledger, so the appender may change those freely.
+    """
+    for role in (OWNER, APPENDER, READER):
+        # Roles belong to the cluster, so another database of it may have made them, even at this moment.
+        connection.execute(
+            text(f"""
+                DO $$ BEGIN
+                    CREATE ROLE {role} NOLOGIN;
+                EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+                END $$
+            """)
+        )
+    quoted = connection.execute(text("SELECT quote_ident(current_schema())")).scalar_one()
+    statements = [
+        f"GRANT {OWNER} TO CURRENT_USER",
+        f"GRANT USAGE ON SCHEMA {quoted} TO {APPENDER}, {READER}",
+        # An owner needs CREATE to be given tables; nobody can log in as it.
+        f"GRANT USAGE, CREATE ON SCHEMA {quoted} TO {OWNER}",
+    ]
+    for table in _tables(connection):
+        rights = _APPENDER_RIGHTS.get(table, "INSERT, UPDATE, DELETE")
+        name = f'"{table}"'
+        if table in _APPENDER_RIGHTS:
+            statements.append(f"ALTER TABLE {name} OWNER TO {OWNER}")
+        if table != "alembic_version":
+            statements.append(f"GRANT SELECT, {rights} ON {name} TO {APPENDER}")
+        statements.append(f"GRANT SELECT ON {name} TO {READER}")
+    for statement in statements:
+        connection.execute(text(statement))
+
+
+def _tables(connection: Connection) -> list[str]:
+    query = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
+    return list(connection.execute(text(query)).scalars())

@@ -1,0 +1,169 @@
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger.db import reading
+from ledger.errors import Conflict, Malformed, NotAllowed
+from ledger.event import Actor, parse
+from ledger.keys import HOLDER, KeyRing, ended, introduced, key_fields
+from ledger.signature import Algorithm
+from ledger.store import KEY, entries, rows
+from tests.ledger.world import OPERATORS, World, lived_in, signer
+
+
+def key_rows(world: World) -> list[dict[str, Any]]:
+    with reading(world.engine) as reader:
+        return rows(reader, KEY, log=world.log)
+
+
+@pytest.mark.parametrize("algorithm", list(Algorithm))
+def test_a_registered_key_may_write(sqlite_engine: Engine, algorithm: Algorithm) -> None:
+    world = World(sqlite_engine).open().register("an", algorithm)
+    assert world.note(algorithm=algorithm).receipt.seq == 2
+
+
+def test_an_unknown_key_may_not(sqlite_engine: Engine) -> None:
+    with pytest.raises(NotAllowed, match=r"key_unknown /actors/0/kid"):
+        World(sqlite_engine).open().note()
+
+
+def test_registration_needs_the_holder_to_sign(sqlite_engine: Engine) -> None:
+    world = World(sqlite_engine).open()
+    sponsor = Actor(party=OPERATORS[0], role="operator", kid=signer(OPERATORS[0]).kid)
+    body = {"key": key_fields(signer("an").public_key, party="an", custody="device")}
+    with pytest.raises(NotAllowed, match="key_not_possessed"):
+        world.submit(world.event("key.registered.v1", [sponsor], body), signer(OPERATORS[0]))
+    holder = Actor(party="an", role="witness", kid=signer("an").kid)
+    with pytest.raises(NotAllowed, match="key_not_possessed"):
+        world.submit(
+            world.event("key.registered.v1", [holder, sponsor], body), signer("an"), signer(OPERATORS[0])
+        )
+
+
+def test_registration_with_another_key_s_signature_is_refused(sqlite_engine: Engine) -> None:
+    world = World(sqlite_engine).open()
+    event = world.registration("an", signer("an"))
+    with pytest.raises(Malformed, match="signers_differ"):
+        world.submit(event, signer("binh"), signer(OPERATORS[0]))
+    with pytest.raises(Malformed, match="signers_differ"):
+        world.submit(event, signer("an"))
+
+
+def test_a_key_is_taken_once_even_after_its_end(sqlite_engine: Engine) -> None:
+    world = World(sqlite_engine).open().register("an")
+    with pytest.raises(NotAllowed, match="key_known_already"):
+        world.submit(world.registration("other", signer("an")), signer("an"), signer(OPERATORS[0]))
+    world.revoke("an")
+    with pytest.raises(NotAllowed, match="key_known_already"):
+        world.register("an")
+
+
+def test_what_was_signed_before_the_revocation_stays_and_nothing_comes_after(engine: Engine) -> None:
+    world = World(engine).open().register("an")
+    world.note("before")
+    world.revoke("an")
+    with pytest.raises(NotAllowed, match="key_revoked"):
+        world.note("after")
+    by_kid = {row["kid"]: (row["since"], row["until"]) for row in key_rows(world)}
+    assert by_kid[signer("an").kid] == (1, 3)
+
+
+def test_a_rotation_is_signed_by_both_and_ends_the_old_key(engine: Engine) -> None:
+    world = World(engine).open().register("an")
+    old, new = signer("an"), signer("an.2")
+    event = world.rotation("an", old, new)
+    world.submit(event, old, new)
+    assert world.note(by="an.2").receipt.seq == 3
+    with pytest.raises(NotAllowed, match="key_revoked"):
+        world.note(by="an")
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_rotation_without_one_of_the_two_is_refused(sqlite_engine: Engine, missing: int) -> None:
+    world = World(sqlite_engine).open().register("an").register("binh")
+    pair = [signer("an"), signer("an.2")]
+    body = {"kid": pair[0].kid, "key": key_fields(pair[1].public_key, party="an", custody="device")}
+    pair[missing] = signer("binh")
+    actors = [Actor(party="an", role=HOLDER, kid=key.kid) for key in pair]
+    with pytest.raises(NotAllowed, match="key_not_possessed"):
+        world.submit(world.event("key.rotated.v1", actors, body), *pair)
+
+
+def test_only_a_living_key_can_be_ended(sqlite_engine: Engine) -> None:
+    world = World(sqlite_engine).open().register("an")
+    with pytest.raises(NotAllowed, match=r"key_unknown /body/kid"):
+        world.submit(world.revocation("nobody", "f" * 64), signer(OPERATORS[0]))
+    world.revoke("an")
+    with pytest.raises(NotAllowed, match=r"key_unknown /body/kid"):
+        world.revoke("an")
+    with pytest.raises(Malformed, match=r"field_invalid /body/kid"):
+        world.submit(world.revocation("an", 1), signer(OPERATORS[0]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"custody": "lost"}, "ledger.field_invalid"),
+        ({"custody": []}, "ledger.field_invalid"),
+        ({"party": 1}, "ledger.field_invalid"),
+        ({"party": "Not A Name"}, "ledger.field_invalid"),
+        ({"party": "x" * 101}, "ledger.field_invalid"),
+        ({"kid": "f" * 64}, "ledger.field_invalid"),
+        ({"algorithm": "ecdsa-p256"}, "ledger.field_invalid"),
+        ({"public_key": None}, "ledger.field_invalid"),
+        ({"public_key": "!"}, "ledger.field_invalid"),
+        ({"public_key": "AAAA"}, "ledger.key_malformed"),
+        ({"more": 1}, "ledger.field_invalid"),
+    ],
+)
+def test_wrong_fields_of_a_key_are_refused(sqlite_engine: Engine, changes: dict[str, Any], code: str) -> None:
+    world = World(sqlite_engine).open()
+    event = world.registration("an", signer("an"))
+    fields = dict(event.body["key"]) | changes
+    other = world.registration("an", signer("an"), body={"key": fields})
+    with pytest.raises(Malformed) as caught:
+        world.submit(other, signer("an"), signer(OPERATORS[0]))
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("root_keys", [None, [], {}, ["x"]])
+def test_a_log_opens_with_root_keys(sqlite_engine: Engine, root_keys: Any) -> None:
+    world = World(sqlite_engine)
+    with pytest.raises(Malformed, match="root_keys"):
+        world.submit(world.opening(root_keys=root_keys), *(signer(name) for name in OPERATORS))
+
+
+def test_every_root_key_signs_the_opening(sqlite_engine: Engine) -> None:
+    world = World(sqlite_engine)
+    fields = [
+        key_fields(signer(name).public_key, party=name, custody="service") for name in (*OPERATORS, "third")
+    ]
+    with pytest.raises(NotAllowed, match="key_not_possessed"):
+        world.submit(world.opening(root_keys=fields), *(signer(name) for name in OPERATORS))
+
+
+def test_a_log_opens_once_and_first(sqlite_engine: Engine) -> None:
+    world = World(sqlite_engine)
+    with pytest.raises(Conflict, match="opening_out_of_place"):
+        world.register("an")
+    world.open()
+    with pytest.raises(Conflict, match="opening_out_of_place"):
+        world.submit(world.opening(), *(signer(name) for name in OPERATORS))
+
+
+def test_the_ring_replays_to_what_the_table_says(sqlite_engine: Engine) -> None:
+    world = lived_in(sqlite_engine)
+    ring = KeyRing()
+    with reading(world.engine) as reader:
+        for entry in entries(reader, world.log):
+            ring.learn(parse(entry.event), entry.seq)
+    assert [(key.kid, key.since, key.until) for key in ring.all()] == [
+        (row["kid"], row["since"], row["until"]) for row in key_rows(world)
+    ]
+
+
+def test_most_events_say_nothing_of_keys(sqlite_engine: Engine) -> None:
+    event = World(sqlite_engine).written("text", signer("an"))
+    assert introduced(event, 1) == ()
+    assert ended(event) is None
