@@ -27,10 +27,14 @@ serve: $(STAMP) ## serve the demo's data over HTTP; prints the API keys
 	@$(BIN)/ctnh demo --if-missing --quiet
 	@$(BIN)/ctnh serve --demo
 
-test: $(STAMP) ## every test; what this machine lacks is skipped and named
-	@$(BIN)/pytest -n auto --dist loadfile
+test: $(STAMP) ## every test; what this machine lacks is skipped and named (COVER=1: with branch coverage)
+	@$(BIN)/pytest -n auto --dist loadfile $(if $(COVER),--cov --cov-branch --cov-report=)
 
-check: format lint types contracts test ## what CI runs
+cover: $(STAMP) ## the tests again with branch coverage, and the bound on the ledger and the pure rules
+	@$(MAKE) --no-print-directory test COVER=1
+	@$(BIN)/python -m tests.coverage_bound
+
+check: format lint types contracts cover ## what CI runs
 
 format: $(STAMP) ## check formatting (fix it with: .venv/bin/ruff format)
 	@$(BIN)/ruff format --check --quiet .

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ledger.db import Reader, Row, Writer
 from ledger.errors import Conflict, Problem
-from ledger.store import one, rows
+from ledger.store import STREAM, StoredEntry, one, rows, stream_events
 
 
 class _Placeholder:
@@ -75,8 +75,10 @@ class Reads:
     """The look-ups of one judgement: each is remembered, so that the writer can ask again."""
 
     def __init__(self, reader: Reader, log: int) -> None:
-        self.reader = reader
         self.log = log
+        # What a judge has worked out from its look-ups, kept for as long as they hold.
+        self.memo: dict[str, Any] = {}
+        self._reader = reader
         self._seen: dict[tuple[str, tuple[tuple[str, Any], ...]], Read] = {}
 
     def rows(self, table: Table, **equal: Any) -> list[Row]:
@@ -84,7 +86,7 @@ class Reads:
         wanted = tuple(sorted(equal.items()))
         known = self._seen.get((table.name, wanted))
         if known is None:
-            known = Read(table, wanted, tuple(rows(self.reader, table, log=self.log, **equal)))
+            known = Read(table, wanted, tuple(rows(self._reader, table, log=self.log, **equal)))
             self._seen[table.name, wanted] = known
         return [dict(row) for row in known.found]
 
@@ -93,6 +95,11 @@ class Reads:
         found = self.rows(table, **equal)
         assert len(found) <= 1, f"{table.name} has several rows for {equal}"
         return found[0] if found else None
+
+    def stream(self, name: str) -> list[StoredEntry]:
+        """Return the entries of a stream; what is read is its head, which stands for all before it."""
+        self.one(STREAM, name=name)
+        return stream_events(self._reader, self.log, name)
 
     @property
     def seen(self) -> tuple[Read, ...]:

@@ -156,6 +156,7 @@ class _Run:
         self.ring = _Ring()
         self.key_numbers: dict[str, int] = {}
         self.streams: dict[str, _Stream] = {}
+        self.claimed: set[int] = set()  # numbers of streams
         self.next_stream = 0
         self.lost = 0  # entries that are missing or cannot be believed: each may explain one step of others
         self.rows = self.size = self.signatures = self.opened = 0
@@ -302,7 +303,8 @@ class _Run:
         self._header(seq, entry, before, sound=leaf == digest)
         if (entry.header, entry.envelope.head) != (header, signatures):
             self.add(seq, "ledger.column_mismatch", "header")
-        if self._signed(seq, entry, event) or leaf == digest:
+        believed = self._signed(seq, entry, event) or leaf == digest
+        if believed and entry.seq == seq:
             self._learn(event, seq)
             self._place(seq, entry, event, columns)
             self.commitments.update(map(bytes.fromhex, event.commitments.values()))
@@ -358,9 +360,7 @@ class _Run:
         number, stream_seq, key, idem, recorded_at = columns
         stream = self.streams.get(event.stream)
         if stream is None:
-            new = self.next_stream + self._skipped(number, self.next_stream, 0)
-            stream = self.streams[event.stream] = _Stream(new, 0, "", 0)
-            self.next_stream = new + 1
+            stream = self.streams[event.stream] = _Stream(self._new_stream(number), 0, "", 0)
         skipped = self._skipped(stream_seq, stream.length, stream.lost)
         if not skipped and event.stream_prev != (stream.head or None):
             self.add(seq, "ledger.stream_broken", event.stream)
@@ -376,6 +376,14 @@ class _Run:
                 self.add(seq, "ledger.column_mismatch", name)
         stream.length += 1
         stream.head, stream.lost = entry.envelope.hash, self.lost
+
+    def _new_stream(self, found: Any) -> int:
+        """Return the next number, or the one beside the bytes where lost entries may have begun streams."""
+        if not (isinstance(found, int) and 0 <= found < self.next_stream and found not in self.claimed):
+            found = self.next_stream + self._skipped(found, self.next_stream, 0)
+            self.next_stream = found + 1
+        self.claimed.add(found)
+        return int(found)
 
     def _skipped(self, found: Any, expected: int, lost_then: int) -> int:
         """Return how many steps a number is ahead, if lost entries can explain that; otherwise 0."""
@@ -428,7 +436,7 @@ class _Run:
         size, last_hash, recorded_at = heads[0]
         if size != self.size:
             self.add(None, "ledger.head_mismatch", "size")
-            self.add_range("ledger.entry_beyond_head", size or 0, self.size)
+            self.add_range("ledger.entry_beyond_head", self.size if size is None else size, self.size)
         elif last_hash not in {self.leaf(self.size - 1), self.last_hash}:
             self.add(None, "ledger.head_mismatch", "hash")
         elif self.last_time is not None and recorded_at != self.last_time:
@@ -477,8 +485,8 @@ class _Run:
                 self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: size")
                 continue
             self.checkpoint_size = size
-            if size > self.rows:
-                self.add(self.rows, "ledger.tail_missing", f"checkpoint {size}")
+            if size > self.size:
+                self.add(self.size, "ledger.tail_missing", f"checkpoint {size}")
             place = self._grow(tree, place, size)
             if place == size and tree.root() != checkpoint.root:
                 self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: root")

@@ -7,7 +7,7 @@ from ledger.changes import RECORDED_AT, SEQ, Add, Change, Insert, Put, Reads
 from ledger.errors import NotAllowed, NotFound, Problem, refuse
 from ledger.event import Event, parse
 from ledger.keys import Key
-from ledger.store import STREAM, StoredEntry, stream_events
+from ledger.store import StoredEntry
 from manifest import lookups, rules
 from manifest.accounts import Posting
 from manifest.authority import ASSURANCE
@@ -15,6 +15,7 @@ from manifest.body import Body
 from manifest.consignment import Manifest
 from manifest.events import (
     Accepted,
+    Arrived,
     CorrectionProposed,
     HandedOver,
     Registered,
@@ -39,18 +40,19 @@ from manifest.vocabulary import ManifestId, Role, local_date
 
 
 def load(reads: Reads, manifest: str, reference: Reference) -> Manifest:
-    """Return a manifest by replaying its stream; one without events is new."""
-    reads.one(STREAM, name=manifest)  # its head is what the judgement rests on
+    """Return a manifest by replaying its stream; one without events is new.
+
+    ``reference`` is the edition as installed: each act is read under the limits that the ledger had set
+    before it.
+    """
+    state = reads.memo.get(manifest)
+    if isinstance(state, Manifest):
+        return state
     state = Manifest(id=ManifestId(manifest))
-    for stored in stream_events(reads.reader, reads.log, manifest):
+    for stored in reads.stream(manifest):
         event, body = read_stored(stored)
-        state, _ = step(
-            state,
-            body,
-            event.occurred_at,
-            event.actors[0].party,
-            _terms(reads, reference, state, body, event),
-        )
+        terms = _terms(reads, lookups.reference_at(reads, reference, stored.seq), state, body, event)
+        state, _ = step(state, body, event.occurred_at, event.actors[0].party, terms)
     return state
 
 
@@ -74,10 +76,11 @@ def _terms(reads: Reads, reference: Reference, state: Manifest, body: Body, even
 
 
 def judge_act(
-    reads: Reads, event: Event, body: Body, keys: tuple[Key, ...], reference: Reference
+    reads: Reads, event: Event, body: Body, keys: tuple[Key, ...], base: Reference
 ) -> tuple[list[Change], tuple[Posting, ...]]:
     """Return the rows and postings of a manifest's act; raise Refused when a rule forbids it."""
-    before = load(reads, event.stream, reference)
+    before = load(reads, event.stream, base)
+    reference = lookups.reference_at(reads, base)
     next_status(before.status, type(body))
     on = local_date(event.occurred_at)
     refuse(_actors(before, event, body), NotAllowed)
@@ -85,6 +88,7 @@ def judge_act(
     refuse([*in_order, *_rules(reads, before, event, body, reference)])
     party = event.actors[0].party
     after, made = step(before, body, event.occurred_at, party, _terms(reads, reference, before, body, event))
+    reads.memo[event.stream] = after
     changes = [*_rows(before, after, body), _act_row(event, keys), *_permit_use(before, after, on)]
     return changes, made
 
@@ -123,7 +127,9 @@ def _rules(
             yield from rules.hand_over(before, body, reference, on)
             if not before.legs:
                 lots = _lots(reads, before.registered)
-                yield from rules.draws(before.registered.lines, before.registered.site, lots)
+                yield from rules.draws(before.registered.lines, before.registered.site, lots, on)
+        case Arrived():
+            yield from rules.plate_of_leg(before, body.vehicle_plate, len(before.legs), "/body/vehicle_plate")
         case Weighed() | Accepted():
             yield from rules.every_line(before, body)
         case Treated():
@@ -133,6 +139,7 @@ def _rules(
                 yield Problem("manifest.giver_not_holder", "/body/giver", {"holder": before.holder})
             if before.refused_g == 0:
                 yield Problem("manifest.nothing_refused", "")
+            yield from rules.plate_of_leg(before, body.vehicle_plate, len(before.legs), "/body/vehicle_plate")
         case CorrectionProposed():
             yield from rules.correction(before, body)
 
@@ -153,7 +160,7 @@ def _registration(reads: Reads, body: Registered, reference: Reference, on: date
         if body.form != edition:
             yield Problem("manifest.form_not_valid", "/body/form", {"expected": edition})
     yield from _number(reads, body, on)
-    yield from rules.draws(body.lines, body.site, _lots(reads, body))
+    yield from rules.draws(body.lines, body.site, _lots(reads, body), on)
     used = lookups.permit_used(reads, body.permit, on.year)
     yield from rules.permitted(body, lookups.permit(reads, body.permit), used, on)
     permits = {

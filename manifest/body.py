@@ -3,13 +3,31 @@
 A body is read strictly: no number from text, no unknown field, every wrong field reported at its path.
 """
 
+import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, ClassVar, Self
 
 import orjson
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
 from ledger.errors import Malformed, Problem
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _read_date(value: object) -> object:
+    # The library would also take a count of seconds for a date, and one day would have many spellings.
+    if not isinstance(value, str):
+        return value
+    try:
+        if _DATE.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass  # a day that no calendar has
+    raise PydanticCustomError("date_parsing", "not a date as YYYY-MM-DD")
+
 
 # Ten million tonnes: far above any plan, far below 2^53.
 MOST_G = 10**13
@@ -27,6 +45,7 @@ Code = Annotated[str, Field(min_length=1, max_length=12)]
 Methods = Annotated[tuple[Code, ...], Field(min_length=1, max_length=6)]
 LineNumber = Annotated[int, Field(ge=1, le=99)]
 Year = Annotated[int, Field(ge=2000, le=2200)]
+Day = Annotated[date, BeforeValidator(_read_date)]
 
 STRICT = ConfigDict(strict=True, extra="forbid")
 

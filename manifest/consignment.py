@@ -8,7 +8,7 @@ from types import MappingProxyType
 from manifest.accounts import Slot
 from manifest.events import CorrectionProposed, LineDeclared, Registered
 from manifest.quantity import LineMass
-from manifest.vocabulary import LotId, ManifestId, Status
+from manifest.vocabulary import LotId, ManifestId, Status, VehicleKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Leg:
 
     giver: str
     taker: str
+    vehicle_kind: VehicleKind
     vehicle_plate: str
     at: datetime
 

@@ -6,7 +6,6 @@ event itself (`occurred_at`), not in the body. Masses are whole grams.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field
@@ -17,6 +16,7 @@ from manifest.body import (
     STRICT,
     Body,
     Code,
+    Day,
     Id,
     LineNumber,
     Mass,
@@ -109,7 +109,7 @@ class LineTreated:
     line: LineNumber
     mass_g: Mass
     methods: Methods
-    treated_on: date
+    treated_on: Day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ class GenerationDeclared(Body):
     code: Code
     state: State
     mass_g: Mass
-    generated_on: date
+    generated_on: Day
     basis: Basis = Basis.REGULAR
     container: Short | None = None
 
@@ -137,7 +137,7 @@ class OpeningDeclared(Body):
     code: Code
     state: State
     mass_g: Mass
-    generated_on: date
+    generated_on: Day
     container: Short | None = None
 
 
@@ -159,7 +159,7 @@ class SelfTreated(Body):
     lot: Uuid7
     mass_g: Mass
     methods: Methods
-    treated_on: date
+    treated_on: Day
     permit: Id | None = None
 
 

@@ -13,7 +13,7 @@ from manifest.events import GenerationAdjusted, GenerationDeclared, OpeningDecla
 from manifest.reference import Reference
 from manifest.register.judge import area_of
 from manifest.views import LOT, SITE
-from manifest.vocabulary import Basis, LotKind, local_date
+from manifest.vocabulary import Basis, LotKind, PermitKind, local_date
 
 
 def judge_generation(
@@ -35,7 +35,7 @@ def _declared(
 ) -> tuple[list[Change], tuple[Posting, ...]]:
     today = local_date(event.occurred_at)
     site = reads.one(SITE, site=body.site)
-    problems = list(rules.coded(reference, body.code, (), body.generated_on, "/body"))
+    problems = list(rules.waste_code(reference, body.code, body.generated_on, "/body/code"))
     problems += rules.dates("/body/generated_on", body.generated_on, earliest=None, latest=today)
     if site is None or site["party"] != event.actors[0].party:
         problems.append(Problem("manifest.site_not_yours", "/body/site"))
@@ -81,7 +81,7 @@ def _self_treated(
     lot = _own_lot(reads, event, body.lot)
     today = local_date(event.occurred_at)
     arose: date = lot["generated_on"]
-    problems = list(rules.coded(reference, lot["code"], body.methods, today, "/body"))
+    problems = list(rules.methods(reference, body.methods, today, "/body/methods"))
     problems += rules.dates("/body/treated_on", body.treated_on, earliest=arose, latest=today)
     stored = lookups.stored_g(reads, body.lot, lot["site"])
     if body.mass_g > stored:
@@ -94,6 +94,7 @@ def _self_treated(
         permit is not None
         and final
         and permit.party == lot["party"]
+        and permit.kind is not PermitKind.CARRIAGE
         and permit.covers(lot["code"], body.methods, body.treated_on)
     )
     return [], postings.self_treated(body, lot["site"], permitted=permitted)

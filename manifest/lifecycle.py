@@ -29,7 +29,7 @@ from manifest.events import (
     Treated,
     Weighed,
 )
-from manifest.postings import Terms, corrected, post, postings
+from manifest.postings import Terms, corrected, corrected_mass, post, postings
 from manifest.quantity import LineMass
 from manifest.vocabulary import Consent, CorrectedField, Status
 
@@ -99,7 +99,13 @@ def _apply(before: Manifest, event: Body, at: datetime, by: str, terms: Terms) -
             lines = tuple(Line(line, LineMass(declared_g=line.mass_g)) for line in event.lines)
             return replace(before, header=event, lines=lines, registered_at=at)
         case HandedOver():
-            leg = Leg(giver=event.giver, taker=event.taker, vehicle_plate=event.vehicle_plate, at=at)
+            leg = Leg(
+                giver=event.giver,
+                taker=event.taker,
+                vehicle_kind=event.vehicle_kind,
+                vehicle_plate=event.vehicle_plate,
+                at=at,
+            )
             return replace(before, legs=(*before.legs, leg))
         case Arrived():
             return replace(before, arrived_at=at)
@@ -109,7 +115,7 @@ def _apply(before: Manifest, event: Body, at: datetime, by: str, terms: Terms) -
         case Accepted() | Refused():
             return replace(_decide(before, event, terms), decided_at=at)
         case Returned():
-            return _with(before, (replace(line.mass, returned=True) for line in before.lines))
+            return _with(before, (quantity.give_back(line.mass) for line in before.lines))
         case Treated():
             return _treat(before, event, terms)
         case Completed():
@@ -140,12 +146,14 @@ def _decide(before: Manifest, event: Accepted | Refused, terms: Terms) -> Manife
 
 def _treat(before: Manifest, event: Treated, terms: Terms) -> Manifest:
     masses = {line.number: line.mass for line in before.lines}
+    codes = {line.number: line.declared.code for line in before.lines}
     for index, part in enumerate(event.parts):
         masses[part.line] = quantity.treat(
             masses[part.line],
             part.mass_g,
             method=part.methods[-1],
             final=terms.is_final(part.methods),
+            permitted=terms.permits(codes[part.line], part.methods, part.treated_on),
             path=f"/body/parts/{index}/mass_g",
         )
     return _with(before, (masses[line.number] for line in before.lines))
@@ -188,18 +196,12 @@ def waits_for(before: Manifest, event: CorrectionProposed, by: str) -> frozenset
 
 def _take_effect(before: Manifest, proposed: CorrectionProposed) -> Manifest:
     if proposed.field is CorrectedField.VEHICLE_PLATE:
-        number, plate = proposed.leg, proposed.value
-        if number is None or plate is None or number > len(before.legs):
-            raise RuleBroken(Problem("manifest.leg_unknown", "/body/leg"))
+        assert proposed.leg is not None, "rules have seen the leg"
+        assert proposed.value is not None, "rules have seen the plate"
         legs = list(before.legs)
-        legs[number - 1] = replace(legs[number - 1], vehicle_plate=plate)
+        legs[proposed.leg - 1] = replace(legs[proposed.leg - 1], vehicle_plate=proposed.value)
         return replace(before, legs=tuple(legs))
-    line = None if proposed.line is None else before.line(proposed.line)
-    if line is None:
-        raise RuleBroken(Problem("manifest.line_unknown", "/body/line"))
-    if proposed.field is CorrectedField.DIFFERENCE or proposed.net_g is None:
-        return before
-    mass = quantity.correct_net(line.mass, proposed.net_g)
+    line, mass = corrected_mass(before, proposed)
     return _with(before, (mass if item is line else item.mass for item in before.lines))
 
 

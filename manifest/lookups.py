@@ -1,6 +1,5 @@
 """What rules need to know, read from the views: dated reference data, permits, approvals, lots, terms."""
 
-from collections.abc import Iterator, Mapping
 from datetime import date
 
 from ledger.changes import Reads
@@ -11,9 +10,13 @@ from manifest.views import APPROVAL, BALANCE, LOT, PERMIT, PERMIT_LINE, PERMIT_U
 from manifest.vocabulary import Account, LotKind, PermitKind
 
 
-def reference_at(reads: Reads, base: Reference) -> Reference:
-    """Return the reference data with the limits that the ledger has set since."""
-    set_since = reads.rows(RULE)
+def reference_at(reads: Reads, base: Reference, seq: int | None = None) -> Reference:
+    """Return the reference data with the limits that the ledger has set since, or had before ``seq``.
+
+    An act of the past is read under the limits of its own position: a limit that is set later for an
+    earlier date must not move grams that are booked.
+    """
+    set_since = [row for row in reads.rows(RULE) if seq is None or row["seq"] < seq]
     if not set_since:
         return base
     return base.with_rules(
@@ -74,26 +77,12 @@ def lot_facts(reads: Reads, lot: str) -> LotFacts | None:
     row = reads.one(LOT, lot=lot)
     if row is None:
         return None
-    return LotFacts(site=row["site"], code=row["code"], stored_g=stored_g(reads, lot, row["site"]))
-
-
-class _LotKinds(Mapping[str, LotKind]):
-    """The kind of each lot, looked up when a posting asks for it."""
-
-    def __init__(self, reads: Reads) -> None:
-        self._reads = reads
-
-    def __getitem__(self, lot: str) -> LotKind:
-        row = self._reads.one(LOT, lot=lot)
-        if row is None:
-            raise KeyError(lot)
-        return LotKind(row["lot_kind"])
-
-    def __iter__(self) -> Iterator[str]:
-        raise NotImplementedError("lots are looked up by name, never listed")
-
-    def __len__(self) -> int:
-        raise NotImplementedError("lots are looked up by name, never listed")
+    return LotFacts(
+        site=row["site"],
+        code=row["code"],
+        generated_on=row["generated_on"],
+        stored_g=stored_g(reads, lot, row["site"]),
+    )
 
 
 def terms(reads: Reads, reference: Reference, permit_id: str | None, on: date) -> Terms:
@@ -102,13 +91,18 @@ def terms(reads: Reads, reference: Reference, permit_id: str | None, on: date) -
     def is_final(methods: tuple[str, ...]) -> bool:
         return any(reference.method(method, on).final for method in methods)
 
-    def permits(code: str, methods: tuple[str, ...]) -> bool:
+    def permits(code: str, methods: tuple[str, ...], treated_on: date) -> bool:
         known = permit(reads, permit_id)
-        return known is not None and known.covers(code, methods, on)
+        return known is not None and known.covers(code, methods, treated_on)
+
+    def kind_of(lot: str) -> LotKind:
+        row = reads.one(LOT, lot=lot)
+        assert row is not None, "a manifest draws from lots that exist"
+        return LotKind(row["lot_kind"])
 
     return Terms(
         tolerance_permille=reference.rule("receipt_tolerance_permille", on).integer,
         is_final=is_final,
         permits=permits,
-        lot_kinds=_LotKinds(reads),
+        kind_of=kind_of,
     )

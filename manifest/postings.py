@@ -4,8 +4,9 @@ Amounts of a line are divided over its lots in proportion to what each lot has i
 leave, by the largest remainder, so that no lot gives more than it has.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from manifest.accounts import Posting, Slot, allocate, move, spread
@@ -22,7 +23,7 @@ from manifest.events import (
     SelfTreated,
     Treated,
 )
-from manifest.quantity import correct_net, credited, difference
+from manifest.quantity import LineMass, correct_net, credited, difference, resolve
 from manifest.vocabulary import Account, CorrectedField, LotId, LotKind, Reason
 
 
@@ -31,13 +32,13 @@ class Terms:
     """What postings depend on besides the manifest and the event, as of the date of the act.
 
     ``is_final`` tells whether a list of methods ends the waste, ``permits`` whether the facility's permit
-    names these methods for a code; ``lot_kinds`` has the kind of every lot drawn from.
+    names these methods for a code on the day of treatment; ``kind_of`` gives the kind of a lot drawn from.
     """
 
     tolerance_permille: int
     is_final: Callable[[tuple[str, ...]], bool]
-    permits: Callable[[str, tuple[str, ...]], bool]
-    lot_kinds: Mapping[str, LotKind]
+    permits: Callable[[str, tuple[str, ...], date], bool]
+    kind_of: Callable[[str], LotKind]
 
 
 _SOURCE = {
@@ -94,7 +95,7 @@ def postings(before: Manifest, event: object, terms: Terms) -> tuple[Posting, ..
                 posting
                 for line in before.lines
                 for posting in _decided(
-                    before, line, accepted.get(line.number, 0), terms.tolerance_permille, terms.lot_kinds
+                    before, line, accepted.get(line.number, 0), terms.tolerance_permille, terms.kind_of
                 )
             )
         case Returned():
@@ -108,19 +109,26 @@ def postings(before: Manifest, event: object, terms: Terms) -> tuple[Posting, ..
 
 def corrected(before: Manifest, correction: CorrectionProposed, terms: Terms) -> tuple[Posting, ...]:
     """Return the postings of a correction that takes effect: reversals, then what should have been."""
-    if correction.field is CorrectedField.VEHICLE_PLATE or correction.line is None:
+    if correction.field is CorrectedField.VEHICLE_PLATE:
         return ()
-    line = before.line(correction.line)
+    line, mass = corrected_mass(before, correction)
+    if correction.field is CorrectedField.DIFFERENCE:
+        return tuple(_resolved(before, line, terms.kind_of))
+    tolerance = before.tolerance_permille or 0
+    made = _decided(before, line, line.mass.accepted_g or 0, tolerance, terms.kind_of)
+    reversed_ = [replace(posting, grams=-posting.grams, reason=Reason.REVERSED) for posting in made]
+    again = _decided(before, replace(line, mass=mass), mass.accepted_g or 0, tolerance, terms.kind_of)
+    return (*reversed_, *again)
+
+
+def corrected_mass(before: Manifest, correction: CorrectionProposed) -> tuple[Line, LineMass]:
+    """Return the line that a correction of a mass is about, and its masses after it."""
+    line = before.line(correction.line or 0)
     assert line is not None, "rules have seen the line"
     if correction.field is CorrectedField.DIFFERENCE:
-        return tuple(_resolved(before, line, terms.lot_kinds))
+        return line, resolve(line.mass)
     assert correction.net_g is not None, "rules have seen the mass"
-    tolerance = before.tolerance_permille or 0
-    made = list(_decided(before, line, line.mass.accepted_g or 0, tolerance, terms.lot_kinds))
-    reversed_ = [replace(posting, grams=-posting.grams, reason=Reason.REVERSED) for posting in made]
-    mass = correct_net(line.mass, correction.net_g)
-    again = _decided(before, replace(line, mass=mass), mass.accepted_g or 0, tolerance, terms.lot_kinds)
-    return (*reversed_, *again)
+    return line, correct_net(line.mass, correction.net_g)
 
 
 def _handed_over(before: Manifest, event: HandedOver) -> tuple[Posting, ...]:
@@ -148,7 +156,7 @@ def _all_of(before: Manifest, source: Slot, target: Slot, reason: Reason) -> tup
 
 
 def _decided(
-    before: Manifest, line: Line, accepted_g: int, tolerance_permille: int, kinds: Mapping[str, LotKind]
+    before: Manifest, line: Line, accepted_g: int, tolerance_permille: int, kind_of: Callable[[str], LotKind]
 ) -> Iterator[Posting]:
     """Yield the postings of one line at the scale: restated or unexplained first, then what is accepted.
 
@@ -163,11 +171,11 @@ def _decided(
     numbered: dict[str, Any] = {"line": line.number}
 
     for lot, part in _shared(found.restated_g, line.drawn):
-        source = source_of(kinds[lot], registered.site)
+        source = source_of(kind_of(lot), registered.site)
         yield from move(lot, part, source, carried, Reason.RESTATED, **numbered)
     for lot, part in _shared(found.unexplained_g, line.drawn):
         if part > 0:
-            source = source_of(kinds[lot], registered.site)
+            source = source_of(kind_of(lot), registered.site)
             yield from move(lot, part, source, unexplained, Reason.DIFFERENCE, **numbered)
         else:
             yield from move(lot, -part, carried, unexplained, Reason.DIFFERENCE, **numbered)
@@ -185,25 +193,42 @@ def _shared(grams: int, shares: Sequence[tuple[LotId, int]]) -> list[tuple[LotId
     return [(lot, int(part)) for lot, part in spread(grams, shares)] if grams else []
 
 
-def _resolved(before: Manifest, line: Line, kinds: Mapping[str, LotKind]) -> Iterator[Posting]:
-    """Yield what an explained difference becomes: a lot restated down, or a surplus credited after all."""
-    site = before.registered.facility_site
-    unexplained = Slot(Account.UNEXPLAINED, site)
-    short = line.mass.arrived_g < line.mass.declared_g
-    treated = Slot(Account.TREATED_SERVICE, site)
-    credited_g = sum(grams for _, grams in before.on_line(line, treated))
-    uncredited_g = line.mass.treated_g - credited_g
-    for lot, grams in before.on_line(line, unexplained):
-        if short:
-            source = source_of(kinds[lot], before.registered.site)
-            yield from move(lot, grams, unexplained, source, Reason.RESOLVED, line=line.number)
-            continue
-        done = min(grams, uncredited_g)
-        uncredited_g -= done
-        method = line.mass.last_method
-        yield from move(lot, done, unexplained, treated, Reason.RESOLVED, line=line.number, method=method)
-        rest = Slot(Account.AT_FACILITY, site)
-        yield from move(lot, grams - done, unexplained, rest, Reason.RESOLVED, line=line.number)
+def _resolved(before: Manifest, line: Line, kind_of: Callable[[str], LotKind]) -> Iterator[Posting]:
+    """Yield what an explained difference becomes: lots restated down, or a surplus put where it really is.
+
+    Only the difference itself moves: what was treated without a permit line stays unexplained, whoever
+    agrees. Of a surplus, what was treated under a permit line is credited after all, what is left of the
+    accepted part lies at the facility, and the refused part goes where all that was refused is.
+    """
+    registered, mass = before.registered, line.mass
+    unexplained, at_facility, interim, treated = (
+        Slot(account, registered.facility_site)
+        for account in (Account.UNEXPLAINED, Account.AT_FACILITY, Account.INTERIM, Account.TREATED_SERVICE)
+    )
+    surplus_g = difference(mass.declared_g, mass.arrived_g, before.tolerance_permille or 0).unexplained_g
+    shares = _shared(surplus_g, line.drawn)
+    if surplus_g < 0:
+        for lot, part in shares:
+            source = source_of(kind_of(lot), registered.site)
+            yield from move(lot, -part, unexplained, source, Reason.RESOLVED, line=line.number)
+        return
+    held = {slot: sum(grams for _, grams in before.on_line(line, slot)) for slot in (interim, treated)}
+    accepted_g = mass.accepted_g or 0
+    refused_g = surplus_g - min(accepted_g, surplus_g)
+    credited_g = mass.treated_g - mass.without_basis_g - held[treated]
+    in_accounts = sum(grams for _, grams in before.on_line(line, at_facility)) + held[interim]
+    untreated_g = mass.left_g - in_accounts
+    back = Slot(Account.STORED, registered.site)
+    targets = (
+        (treated, credited_g, mass.last_method),
+        (at_facility, untreated_g, None),
+        (back if mass.returned else Slot(Account.IN_TRANSIT, before.holder), refused_g, None),
+    )
+    for target, wanted, method in targets:
+        poured = allocate(wanted, shares)
+        shares = [(lot, grams - part) for (lot, grams), (_, part) in zip(shares, poured, strict=True)]
+        for lot, part in poured:
+            yield from move(lot, part, unexplained, target, Reason.RESOLVED, line=line.number, method=method)
 
 
 def _treated(before: Manifest, event: Treated, terms: Terms) -> tuple[Posting, ...]:
@@ -216,7 +241,7 @@ def _treated(before: Manifest, event: Treated, terms: Terms) -> tuple[Posting, .
         assert line is not None, "rules have seen every line"
         final = terms.is_final(part.methods)
         target, reason = interim, Reason.INTERIM
-        if final and terms.permits(line.declared.code, part.methods):
+        if final and terms.permits(line.declared.code, part.methods, part.treated_on):
             target, reason = Slot(Account.TREATED_SERVICE, site), Reason.TREATED
         elif final:
             # What has happened is recorded; without a permit line it is credited to nobody (decision B18).

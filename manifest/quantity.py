@@ -14,8 +14,10 @@ from ledger.errors import Problem, RuleBroken
 class LineMass:
     """Grams of one line; ``net_g`` is None until it is weighed, ``accepted_g`` until it is decided.
 
-    ``treated_g`` went through a final method, ``interim_g`` through interim ones only; ``last_method`` is
-    the last method of the newest part.
+    ``treated_g`` went through a final method, ``interim_g`` through interim ones only. ``without_basis_g``
+    is what of ``treated_g`` no permit line covers; ``last_method`` is the last method of the newest part
+    that one does. ``resolved`` tells that the unexplained difference has been explained, ``returned`` that
+    what was refused is back.
     """
 
     declared_g: int
@@ -24,7 +26,9 @@ class LineMass:
     refused_g: int = 0
     treated_g: int = 0
     interim_g: int = 0
+    without_basis_g: int = 0
     returned: bool = False
+    resolved: bool = False
     last_method: str | None = None
 
     def __post_init__(self) -> None:
@@ -33,6 +37,7 @@ class LineMass:
             self.declared_g > 0
             and min(self.net_g or 0, accepted, self.refused_g, self.treated_g, self.interim_g) >= 0
             and self.treated_g + self.interim_g <= accepted
+            and 0 <= self.without_basis_g <= self.treated_g
         )
         if not good:
             raise ValueError(f"impossible masses: {self}")
@@ -96,18 +101,34 @@ def decide(line: LineMass, accepted_g: int, refused_g: int, path: str) -> LineMa
 def correct_net(line: LineMass, net_g: int) -> LineMass:
     """Return the line as if it had weighed ``net_g``: what was refused stays, what was accepted follows.
 
-    Raises RuleBroken when less arrived than was refused, or when the load was not decided on yet, has been
-    treated in part, or went back.
+    A line that was refused whole stays refused whole.
+
+    Raises RuleBroken when less arrived than was refused, or when the line was not decided on yet, has been
+    treated in part, went back, or had its difference explained.
     """
-    if line.accepted_g is None or line.treated_g or line.interim_g or line.returned:
+    if line.accepted_g is None or line.treated_g or line.interim_g or line.returned or line.resolved:
         raise RuleBroken(Problem("manifest.correction_out_of_time", "/body/line"))
+    if line.accepted_g == 0:
+        return replace(line, net_g=net_g, refused_g=net_g)
     if net_g < line.refused_g:
         facts = {"net_g": net_g, "refused_g": line.refused_g}
         raise RuleBroken(Problem("manifest.accepted_and_refused", "/body/net_g", facts))
     return replace(line, net_g=net_g, accepted_g=net_g - line.refused_g)
 
 
-def treat(line: LineMass, mass_g: int, *, method: str, final: bool, path: str) -> LineMass:
+def give_back(line: LineMass) -> LineMass:
+    """Record that what was refused of the line is back; a line of which nothing was stays as it is."""
+    return replace(line, returned=True) if line.refused_g else line
+
+
+def resolve(line: LineMass) -> LineMass:
+    """Record that the difference is explained; raise RuleBroken when it was explained before."""
+    if line.accepted_g is None or line.resolved:
+        raise RuleBroken(Problem("manifest.correction_out_of_time", "/body/line"))
+    return replace(line, resolved=True)
+
+
+def treat(line: LineMass, mass_g: int, *, method: str, final: bool, permitted: bool, path: str) -> LineMass:
     """Record treatment of a part; raise RuleBroken beyond what was accepted and is left.
 
     An interim method takes from what no method has touched; a final one takes that first, then what only
@@ -118,11 +139,12 @@ def treat(line: LineMass, mass_g: int, *, method: str, final: bool, path: str) -
         facts = {"mass_g": mass_g, "left_g": limit}
         raise RuleBroken(Problem("manifest.treated_more_than_accepted", path, facts))
     if not final:
-        return replace(line, interim_g=line.interim_g + mass_g, last_method=method)
+        return replace(line, interim_g=line.interim_g + mass_g)
     from_interim = max(mass_g - line.untouched_g, 0)
     return replace(
         line,
         treated_g=line.treated_g + mass_g,
         interim_g=line.interim_g - from_interim,
-        last_method=method,
+        without_basis_g=line.without_basis_g + (0 if permitted else mass_g),
+        last_method=method if permitted else line.last_method,
     )

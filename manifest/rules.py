@@ -7,7 +7,6 @@ gets them all, each with its path.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from ledger.errors import Fact, Problem
 from manifest.consignment import Manifest
@@ -20,6 +19,7 @@ from manifest.events import (
     Treated,
     Weighed,
 )
+from manifest.quantity import difference
 from manifest.reference import Reference, ReferenceRefused
 from manifest.register.events import OrganisationRegistered
 from manifest.text import has_only_latin_letters, is_branch_code, is_plate, is_tax_code
@@ -66,10 +66,11 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LotFacts:
-    """What a line may draw from: a lot's site, code and what is still stored of it."""
+    """What a line may draw from: a lot's site, code and date, and what is still stored of it."""
 
     site: str
     code: str
+    generated_on: date
     stored_g: int
 
 
@@ -124,18 +125,21 @@ def identifier(event: OrganisationRegistered) -> Iterator[Problem]:
                 yield Problem("manifest.personal_data_in_event", "/body/identifier")
 
 
-def coded(reference: Reference, code: str, methods: Iterable[str], on: date, path: str) -> Iterator[Problem]:
-    """Yield problems of a waste code and its treatment methods, as of a date."""
-    checks: list[tuple[str, Any]] = [(f"{path}/code", lambda: reference.waste_code(code, on))]
-    checks += [
-        (f"{path}/methods/{index}", lambda method=method: reference.method(method, on))
-        for index, method in enumerate(methods)
-    ]
-    for where, look_up in checks:
+def waste_code(reference: Reference, code: str, on: date, path: str) -> Iterator[Problem]:
+    """Yield a problem when no waste has this code on a date."""
+    try:
+        reference.waste_code(code, on)
+    except ReferenceRefused as refused:
+        yield Problem(refused.code, path, refused.facts)
+
+
+def methods(reference: Reference, given: Iterable[str], on: date, path: str) -> Iterator[Problem]:
+    """Yield problems of treatment methods, as of a date; ``path`` is the list's."""
+    for index, method in enumerate(given):
         try:
-            look_up()
+            reference.method(method, on)
         except ReferenceRefused as refused:
-            yield Problem(refused.code, where, refused.facts)
+            yield Problem(refused.code, f"{path}/{index}", refused.facts)
 
 
 def lines(event: Registered, reference: Reference, on: date) -> Iterator[Problem]:
@@ -146,7 +150,8 @@ def lines(event: Registered, reference: Reference, on: date) -> Iterator[Problem
         if line.line in seen:
             yield Problem("manifest.line_repeated", f"{path}/line", {"line": line.line})
         seen.add(line.line)
-        yield from coded(reference, line.code, line.planned_methods, on, path)
+        yield from waste_code(reference, line.code, on, f"{path}/code")
+        yield from methods(reference, line.planned_methods, on, f"{path}/planned_methods")
         drawn = sum(draw.mass_g for draw in line.lots)
         if drawn != line.mass_g:
             yield Problem(
@@ -166,9 +171,13 @@ def road_limit(mass_g: int, reference: Reference, on: date, path: str) -> Iterat
 
 
 def draws(
-    lines_declared: Sequence[LineDeclared], site: str, lots: Mapping[str, LotFacts]
+    lines_declared: Sequence[LineDeclared], site: str, lots: Mapping[str, LotFacts], on: date
 ) -> Iterator[Problem]:
-    """Yield problems of the lots drawn from: unknown, of another site or code, or with too little left."""
+    """Yield problems of the lots drawn from: unknown, of another site, code or time, or with too little left.
+
+    Lines may share a lot, so what is left of it for a line is what the lines before have left.
+    """
+    drawn: dict[str, int] = {}
     for index, line in enumerate(lines_declared):
         for place, draw in enumerate(line.lots):
             path = f"/body/lines/{index}/lots/{place}"
@@ -179,9 +188,15 @@ def draws(
                 yield Problem("manifest.lot_elsewhere", f"{path}/lot")
             elif lot.code != line.code:
                 yield Problem("manifest.lot_of_other_code", f"{path}/lot", {"code": lot.code})
-            elif lot.stored_g < draw.mass_g:
-                facts = {"stored_g": lot.stored_g, "mass_g": draw.mass_g}
-                yield Problem("manifest.lot_short", f"{path}/mass_g", facts)
+            elif lot.generated_on > on:
+                earliest = {"earliest": lot.generated_on.isoformat()}
+                yield Problem("manifest.date_out_of_order", f"{path}/lot", earliest)
+            else:
+                left_g = lot.stored_g - drawn.get(draw.lot, 0)
+                drawn[draw.lot] = drawn.get(draw.lot, 0) + draw.mass_g
+                if left_g < draw.mass_g:
+                    facts = {"stored_g": max(left_g, 0), "mass_g": draw.mass_g}
+                    yield Problem("manifest.lot_short", f"{path}/mass_g", facts)
 
 
 def permitted(
@@ -230,7 +245,8 @@ def carriers(
             continue
         holders.add(carrier.party)
         permit = permits.get(carrier.permit or "")
-        if permit is None or permit.party != carrier.party:
+        may_carry = permit is not None and permit.kind is not PermitKind.ENVIRONMENTAL
+        if permit is None or permit.party != carrier.party or not may_carry:
             yield Problem("manifest.permit_unknown", f"{path}/permit")
         elif not permit.valid_on(on):
             yield Problem(
@@ -274,6 +290,12 @@ def plate(text: str, path: str) -> Iterator[Problem]:
         yield Problem("manifest.plate_invalid", path)
 
 
+def plate_of_leg(before: Manifest, text: str, number: int, path: str) -> Iterator[Problem]:
+    """Yield a problem when a leg went by road and this cannot be its vehicle's plate."""
+    if any(leg.vehicle_kind is VehicleKind.ROAD for leg in before.legs[number - 1 : number]):
+        yield from plate(text, path)
+
+
 def every_line(before: Manifest, event: Weighed | Accepted) -> Iterator[Problem]:
     """Yield problems unless the act speaks of every line exactly once, and refusals have reasons."""
     expected = [line.number for line in before.lines]
@@ -298,7 +320,7 @@ def treatment(before: Manifest, event: Treated, reference: Reference, at: dateti
         if line is None:
             yield Problem("manifest.line_unknown", f"{path}/line", {"line": part.line})
             continue
-        yield from coded(reference, line.declared.code, part.methods, local_date(at), path)
+        yield from methods(reference, part.methods, local_date(at), f"{path}/methods")
         yield from dates(f"{path}/treated_on", part.treated_on, earliest=earliest, latest=local_date(at))
 
 
@@ -309,13 +331,17 @@ def correction(before: Manifest, event: CorrectionProposed) -> Iterator[Problem]
             yield Problem("manifest.leg_unknown", "/body/leg")
         if event.value is None:
             yield Problem("manifest.field_missing", "/body/value")
-        else:
-            yield from plate(event.value, "/body/value")
+        elif event.leg is not None:
+            yield from plate_of_leg(before, event.value, event.leg, "/body/value")
         return
     line = None if event.line is None else before.line(event.line)
     if line is None:
         yield Problem("manifest.line_unknown", "/body/line")
-    elif line.mass.accepted_g is None:
+    elif line.mass.accepted_g is None or line.mass.resolved:
         yield Problem("manifest.correction_out_of_time", "/body/line")
+    elif event.field is CorrectedField.DIFFERENCE:
+        tolerance = before.tolerance_permille or 0
+        if difference(line.mass.declared_g, line.mass.arrived_g, tolerance).unexplained_g == 0:
+            yield Problem("manifest.nothing_changes", "/body/line")
     if event.field is CorrectedField.NET_MASS and event.net_g is None:
         yield Problem("manifest.field_missing", "/body/net_g")

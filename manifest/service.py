@@ -6,22 +6,22 @@ where grams go is `postings`.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 
 from ledger.changes import SEQ, Add, Change, Insert, Reads
-from ledger.errors import Malformed, NotAllowed, NotFound, Problem, refuse
+from ledger.errors import Malformed, NotAllowed, NotFound, Problem, RuleBroken, refuse
 from ledger.event import Event
 from ledger.writer import Act
 from manifest import authority, lookups, rules
 from manifest.accounts import Posting, balanced
 from manifest.acts import judge_act
 from manifest.body import Body
-from manifest.events import GENERATION_EVENTS, MANIFEST_EVENTS, PdfIssued, read_body
+from manifest.events import GENERATION_EVENTS, MANIFEST_EVENTS, PdfIssued, Registered, read_body
 from manifest.generation import judge_generation
-from manifest.reference import Reference
+from manifest.reference import Reference, ReferenceRefused
 from manifest.register import judge as register
-from manifest.views import BALANCE, MANIFEST, PDF, POSTING
+from manifest.views import BALANCE, LOT, MANIFEST, PDF, POSTING
 from manifest.vocabulary import local_date
 
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -38,36 +38,48 @@ class Judge:
         event, now = act.event, act.now
         body = read_body(event.kind, event.body)
         reference = lookups.reference_at(reads, self.reference)
-        refuse(_form(event, body), Malformed)
+        skew = reference.rule("clock_skew_s", local_date(now)).integer
+        refuse(rules.not_ahead(event.occurred_at, now, skew))
+        refuse(_form(reads, event, body), Malformed)
         refuse(authority.signers(event), NotAllowed)
         if event.kind != "log.opened.v1":
             refuse(authority.acting(reads, event, act.keys), NotAllowed)
-        skew = reference.rule("clock_skew_s", local_date(now)).integer
-        refuse([*rules.letters(event.body), *rules.not_ahead(event.occurred_at, now, skew)])
-        if isinstance(body, MANIFEST_EVENTS):
-            changes, made = judge_act(reads, event, body, act.keys, reference)
-        elif isinstance(body, GENERATION_EVENTS):
-            changes, made = judge_generation(reads, event, body, reference)
-        elif isinstance(body, PdfIssued):
-            changes, made = _pdf(reads, body), ()
-        else:
-            changes, made = register.judge(reads, event, body, act.keys, reference), ()
+        refuse(rules.letters(event.body))
+        changes: Sequence[Change]
+        made: Sequence[Posting] = ()
+        try:
+            if isinstance(body, MANIFEST_EVENTS):
+                changes, made = judge_act(reads, event, body, act.keys, self.reference)
+            elif isinstance(body, GENERATION_EVENTS):
+                changes, made = judge_generation(reads, event, body, reference)
+            elif isinstance(body, PdfIssued):
+                changes = _pdf(reads, body)
+            else:
+                changes = register.judge(reads, event, body, act.keys, reference)
+        except ReferenceRefused as refused:  # a limit that did not exist yet when the act is said to be
+            raise RuleBroken(Problem(refused.code, "/occurred_at", refused.facts)) from refused
         assert balanced(made), f"postings of {event.kind} do not sum to zero"
         manifest = event.stream if isinstance(body, MANIFEST_EVENTS) else None
         return (*changes, *_posted(reads, made, event.occurred_at, manifest))
 
 
-def _form(event: Event, body: Body) -> Iterator[Problem]:
-    """Yield a problem when an event is not in the stream where its kind belongs."""
+def _form(reads: Reads, event: Event, body: Body) -> Iterator[Problem]:
+    """Yield a problem when an event is not in the stream where its kind belongs.
+
+    Manifests and lots share one kind of name, and nothing else may bear it: a foreign event in the stream
+    of a manifest would make that manifest unreadable for good.
+    """
     if isinstance(body, MANIFEST_EVENTS):
         good = _UUID7.fullmatch(event.stream) is not None
+        taken = isinstance(body, Registered) and reads.one(LOT, lot=event.stream) is not None
     elif isinstance(body, GENERATION_EVENTS):
         good = event.stream == getattr(body, "lot", None)
-    elif isinstance(body, PdfIssued):
-        good = event.stream == f"pdf:{body.manifest}"
+        taken = reads.one(MANIFEST, manifest=event.stream) is not None
     else:
-        good = event.stream == register.stream_of(body)
-    if not good:
+        own = f"pdf:{body.manifest}" if isinstance(body, PdfIssued) else register.stream_of(body)
+        good = event.stream == own
+        taken = _UUID7.fullmatch(event.stream) is not None
+    if taken or not good:
         yield Problem("manifest.stream_wrong", "/stream")
 
 

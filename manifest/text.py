@@ -13,15 +13,15 @@ _PLATE = re.compile(r"[0-9]{2}[A-ZĐ]{1,2}[0-9]?-[0-9]{3}\.?[0-9]{2}|[0-9]{2}[A-
 
 
 def has_only_latin_letters(text: str) -> bool:
-    """Tell whether every letter is a Latin one.
+    """Tell whether every letter and digit is a Latin one of the usual width.
 
     A company's name is written in the letters of the Vietnamese alphabet with F, J, Z and W, digits and signs
     (Luật Doanh nghiệp 59/2020/QH14 Điều 37(1)), so a Cyrillic «С» in it is a look-alike, not a letter.
     """
     return all(
-        "LATIN" in unicodedata.name(character, "")
+        unicodedata.name(character, "").startswith("LATIN ")
         for character in text
-        if unicodedata.category(character)[0] in "LM" and not character.isascii()
+        if (unicodedata.category(character)[0] in "LM" or character.isdecimal()) and not character.isascii()
     )
 
 

@@ -167,6 +167,7 @@ class PlanLineView(SQLModel, table=True):
     year: int = t.number_key()
     code: str = t.key(12)
     mass_g: int = t.whole()
+    seq: int = t.whole()
 
 
 class RuleView(SQLModel, table=True):

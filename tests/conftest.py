@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 from uuid import uuid4
 
 import pytest
@@ -155,17 +155,29 @@ def _postgres_copies(server: URL, template: str) -> Iterator[NewEngine]:
         _run(server, f"DROP DATABASE {engine.url.database} WITH (FORCE)")
 
 
+@contextmanager
+def _copies(request: pytest.FixtureRequest) -> Iterator[NewEngine]:
+    if request.param == "sqlite":
+        with _sqlite_copies(request.getfixturevalue("sqlite_template")) as new:
+            yield new
+    else:
+        server: URL = request.getfixturevalue("postgres_server")
+        with _postgres_copies(server, request.getfixturevalue("postgres_template")) as new:
+            yield new
+
+
 @pytest.fixture(params=["sqlite", POSTGRES])
 def new_engine(request: pytest.FixtureRequest) -> Iterator[NewEngine]:
     """Make migrated, empty databases, as many as the test asks for; the test runs once per kind."""
-    copies: Any
-    if request.param == "sqlite":
-        copies = _sqlite_copies(request.getfixturevalue("sqlite_template"))
-    else:
-        server: URL = request.getfixturevalue("postgres_server")
-        copies = _postgres_copies(server, request.getfixturevalue("postgres_template"))
-    with copies as new:
+    with _copies(request) as new:
         yield new
+
+
+@pytest.fixture(scope="module", params=["sqlite", POSTGRES])
+def module_engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """A migrated database that the tests of a module share, for those that roll back whatever they do."""
+    with _copies(request) as new:
+        yield new()
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """Events of the log, its keys and the registers: who is who, and what is permitted."""
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from manifest.body import MOST_G, STRICT, Body, Code, Id, Mass, Name, Sha256, Short, Text, Year
+from manifest.body import MOST_G, STRICT, Body, Code, Day, Id, Mass, Name, Sha256, Short, Text, Year
 from manifest.vocabulary import IdentifierKind, PermitKind, Role, SiteKind, ZoneKind
 
 
@@ -16,7 +15,7 @@ class PermitLine:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     code: Code
-    methods: tuple[Code, ...] = ()
+    methods: Annotated[tuple[Code, ...], Field(max_length=20)] = ()
     mass_g_year: Mass
 
 
@@ -85,8 +84,8 @@ class RuleSet(Body):
     rule: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
     value: Annotated[int, Field(ge=0, le=MOST_G)]
     unit: Short
-    valid_from: date
-    valid_to: date | None = None
+    valid_from: Day
+    valid_to: Day | None = None
     source: Name
     confirmed: bool
 
@@ -152,8 +151,8 @@ class PermitGranted(Body):
     party: Id
     permit_kind: PermitKind
     number: Short
-    valid_from: date
-    valid_to: date
+    valid_from: Day
+    valid_to: Day
     lines: Annotated[tuple[PermitLine, ...], Field(min_length=1, max_length=600)]
     vehicles: Annotated[tuple[Short, ...], Field(max_length=400)] = ()
     document_sha256: Sha256 | None = None
@@ -168,8 +167,8 @@ class ApprovalGranted(Body):
     carrier: Id
     facility: Id
     number: Short
-    valid_from: date
-    valid_to: date
+    valid_from: Day
+    valid_to: Day
     document_sha256: Sha256 | None = None
 
 
@@ -182,8 +181,8 @@ class MandateGranted(Body):
     principal: Id
     agent: Id
     role: Role
-    valid_from: date
-    valid_to: date
+    valid_from: Day
+    valid_to: Day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,12 +101,13 @@ def _opened(
 def _key_registered(
     reads: Reads, event: Event, _body: KeyRegistered, keys: tuple[Key, ...], _reference: Reference
 ) -> list[Change]:
+    """Judge a key's entry: a party vouches for its own keys by one that it holds, never through an agent."""
     holder, sponsor = keys[0], event.actors[1]
     problems = []
     if reads.one(ORGANISATION, party=holder.party) is None:
         problems.append(Problem("manifest.party_unknown", "/body/key/party"))
     sponsors = {Role.OPERATOR} if holder.custody == "service" else _REGISTRARS
-    own = sponsor.party == holder.party and holder.custody != "service"
+    own = sponsor.party == holder.party == keys[1].party and holder.custody in {"custodial", "device"}
     if not own and sponsor.role not in sponsors:
         problems.append(Problem("manifest.sponsor_wrong", "/actors/1"))
     refuse(problems)
@@ -124,11 +125,12 @@ def _key_rotated(
 
 
 def _key_revoked(
-    reads: Reads, event: Event, body: KeyRevoked, _keys: tuple[Key, ...], _reference: Reference
+    reads: Reads, event: Event, body: KeyRevoked, keys: tuple[Key, ...], _reference: Reference
 ) -> list[Change]:
     key = reads.one(KEY, kid=body.kid)
     actor = event.actors[0]
-    if key is None or (actor.party != key["party"] and actor.role not in _REGISTRARS):
+    own = key is not None and actor.party == key["party"] == keys[0].party
+    if key is None or not (own or actor.role in _REGISTRARS):
         refuse([Problem("manifest.key_of_other_party", "/body/kid")])
     return []
 
@@ -262,7 +264,8 @@ def _permit(
         problems.append(Problem("manifest.permit_known_already", "/body/permit"))
     on = max(body.valid_from, min(body.valid_to, local_date(event.occurred_at)))
     for index, line in enumerate(body.lines):
-        problems += rules.coded(reference, line.code, line.methods, on, f"/body/lines/{index}")
+        problems += rules.waste_code(reference, line.code, on, f"/body/lines/{index}/code")
+        problems += rules.methods(reference, line.methods, on, f"/body/lines/{index}/methods")
     if len({line.code for line in body.lines}) != len(body.lines):
         problems.append(Problem("manifest.line_repeated", "/body/lines"))
     for index, plate in enumerate(body.vehicles):
@@ -363,13 +366,17 @@ def _plan(
     problems = [
         problem
         for index, line in enumerate(body.lines)
-        for problem in rules.coded(reference, line.code, (), on, f"/body/lines/{index}")
+        for problem in rules.waste_code(reference, line.code, on, f"/body/lines/{index}/code")
     ]
     if len({line.code for line in body.lines}) != len(body.lines):
         problems.append(Problem("manifest.line_repeated", "/body/lines"))
     refuse(problems)
     return [
-        Put(PLAN_LINE, {"site": body.site, "year": body.year, "code": line.code}, {"mass_g": line.mass_g})
+        Put(
+            PLAN_LINE,
+            {"site": body.site, "year": body.year, "code": line.code},
+            {"mass_g": line.mass_g, "seq": SEQ},
+        )
         for line in body.lines
     ]
 

@@ -309,6 +309,7 @@ def upgrade() -> None:
         sa.Column("year", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("code", sa.String(length=12), nullable=False),
         sa.Column("mass_g", sa.BigInteger(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["log"],
             ["ledger_log.log"],

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -121,7 +122,7 @@ def test_wrong_fields_of_a_key_are_refused(sqlite_engine: Engine, changes: dict[
     world = World(sqlite_engine).open()
     event = world.registration("an", signer("an"))
     fields = dict(event.body["key"]) | changes
-    other = world.registration("an", signer("an"), body={"key": fields})
+    other = replace(event, body={"key": fields})
     with pytest.raises(Malformed) as caught:
         world.submit(other, signer("an"), signer(OPERATORS[0]))
     assert caught.value.code == code

@@ -1,0 +1,92 @@
+"""`ctnh init`, `serve`, `rebuild`: setting a deployment up and running it."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.common import GOOD, WRONG, AsJson, Db, chosen, language, out, print_json, telling
+from api.home import make_home, open_home
+from ledger.db import writing
+from manifest import wording
+from manifest.reference import default
+from manifest.replay import rebuild
+
+
+def init_command(db: Db = None) -> None:
+    """Make a new deployment: keys, schema, entry 0; print where the trust file is."""
+    with telling():
+        settings = chosen(db)
+        home = make_home(settings)
+        try:
+            home.checkpoint()
+            path = write_trust(settings.data_dir.parent / "trust.json", home.trust().to_json())
+        finally:
+            home.close()
+    out.print(
+        wording.message(
+            "text.initialised", {"folder": str(settings.data_dir), "trust": str(path)}, language()
+        )
+    )
+
+
+def write_trust(path: Path, data: bytes) -> Path:
+    """Write a trust file and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def rebuild_command(db: Db = None, as_json: AsJson = False) -> None:
+    """Write all views anew from the ledger; exit 1 when an entry should not have been let in."""
+    with telling():
+        home = open_home(chosen(db))
+        try:
+            with writing(home.engine, home.ledger.log) as writer:
+                findings = rebuild(writer, home.ledger.log, default())
+        finally:
+            home.close()
+    if as_json:
+        print_json({"ok": not findings, "findings": [finding.as_json() for finding in findings]})
+    else:
+        out.print(wording.message("text.rebuilt", {"count": len(findings)}, language()))
+    raise typer.Exit(WRONG if findings else GOOD)
+
+
+def serve_command(
+    db: Db = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; on SQLite only one.")] = 1,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Serve the demo's data and print its API keys.")
+    ] = False,
+) -> None:
+    """Serve the API over HTTP until interrupted."""
+    from api.demo.place import demo_settings  # noqa: PLC0415  the demo is not needed to run a command
+    from api.serving import serve  # noqa: PLC0415  neither is a web server
+
+    settings = demo_settings() if demo else chosen(db)
+    changed = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update=changed)
+    with telling():
+        home = open_home(settings)
+    if demo:
+        show_logins(settings.data_dir.parent / "logins.json", f"http://{settings.host}:{settings.port}")
+    try:
+        code = serve(home, workers=workers)
+    finally:
+        home.close()
+    raise typer.Exit(code)
+
+
+def show_logins(path: Path, address: str) -> None:
+    """Print the demo's logins and a command to begin with."""
+    logins = json.loads(path.read_text(encoding="utf-8"))
+    out.print(wording.message("text.serving", {"address": address}, language()), style="bold")
+    for login in logins:
+        out.print(f"  {login['role']:<20} {login['name']}\n      {login['api_key']}", markup=False)
+    key = logins[0]["api_key"]
+    out.print(f"\n  curl -H 'Authorization: Bearer {key}' {address}/api/v1/manifests?limit=5", markup=False)
+    out.print(f"  {address}/docs", markup=False)

@@ -1,0 +1,26 @@
+"""The command `ctnh`: its groups put together."""
+
+import typer
+
+from api.cli import admin, demo, files, ledger, waste
+
+app = typer.Typer(
+    help="CTNH Ledger: who generated which hazardous waste, who carried it, who treated it, proved.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(waste.manifests, name="manifest")
+app.add_typer(waste.pdfs, name="pdf")
+app.command("init")(admin.init_command)
+app.command("serve")(admin.serve_command)
+app.command("rebuild")(admin.rebuild_command)
+app.command("demo")(demo.demo_command)
+app.command("verify")(files.verify_command)
+app.command("ratio")(waste.ratio_command)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

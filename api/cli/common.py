@@ -1,0 +1,102 @@
+"""What the commands share: options, exit codes, output as text or JSON, refusals as sentences."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.settings import Settings, settings
+from ledger.db import Reader, open_engine, reading
+from ledger.errors import NotFound, Problem, Refused
+from ledger.store import log_number
+from ledger.trust import Trust
+from ledger.trust import load as load_trust
+from manifest import wording
+
+GOOD, WRONG, COULD_NOT = 0, 1, 2
+
+Db = Annotated[
+    str | None, typer.Option("--db", help="Database: URL or SQLite file. Default: CTNH_DATABASE_URL.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+TrustFile = Annotated[
+    Path | None, typer.Option("--trust", help="Trust file with the keys to believe.", exists=False)
+]
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def language() -> str:
+    """Return the language of messages: Vietnamese, unless the environment asks for another."""
+    wanted = os.environ.get("CTNH_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    return "en" if wanted.startswith("en") else "vi"
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, the same bytes for the same value."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def describe(problem: Problem) -> str:
+    """Return a problem as a sentence with its code and path."""
+    sentence = wording.message(problem.code, problem.facts, language())
+    return f"{sentence} [{problem.code}{' ' + problem.path if problem.path else ''}]"
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Turn refusals and outages into a sentence and exit code 2."""
+    try:
+        yield
+    except Refused as refused:
+        for problem in refused.problems:
+            err.print(describe(problem), markup=False)
+        raise typer.Exit(COULD_NOT) from None
+    except (OSError, SQLAlchemyError) as error:
+        reason = error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else error
+        err.print(
+            f"{wording.message('api.could_not_run', {'reason': str(reason)}, language())}", markup=False
+        )
+        raise typer.Exit(COULD_NOT) from None
+
+
+def chosen(db: str | None) -> Settings:
+    """Return the settings with the database that the command line names."""
+    return settings() if db is None else settings().model_copy(update={"database_url": db})
+
+
+def open_existing(db: str | None) -> Engine:
+    """Return the engine of a database that is there; a mistyped name must not make a new, empty one."""
+    place = chosen(db).database_url
+    path = Path(place.removeprefix("sqlite:///"))
+    if ("://" not in place or place.startswith("sqlite:")) and not path.is_file():
+        raise NotFound(Problem("api.database_missing", "", {"place": place}))
+    return open_engine(place)
+
+
+@contextmanager
+def looking(db: str | None) -> Iterator[tuple[Reader, int, str]]:
+    """Yield a reader of the database with the number and origin of its log."""
+    engine = open_existing(db)
+    try:
+        with reading(engine) as reader:
+            found = log_number(reader)
+            if found is None:
+                raise NotFound(Problem("api.no_log"))
+            yield reader, *found
+    finally:
+        engine.dispose()
+
+
+def trust_from(path: Path | None) -> Trust | None:
+    """Return the trust file's content, None when none is named."""
+    return None if path is None else load_trust(path)

@@ -1,0 +1,370 @@
+"""Rewrite the documents that follow from the code: errors, lifecycle, permissions and settings.
+
+`python -m api.cli.docs` writes them, `--check` only tells which are stale. The codes are found by reading the
+source, so a code that is used and has no words shows up here and in the tests.
+"""
+
+import argparse
+import ast
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic_core import PydanticUndefined
+
+from api.settings import Settings
+from ledger import errors
+from manifest.authority import SIGNERS
+from manifest.events import EVENTS, GENERATION_EVENTS, MANIFEST_EVENTS
+from manifest.lifecycle import TRANSITIONS
+from manifest.vocabulary import Role, Status
+from manifest.wording import Language, catalogue, label, languages
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "docs"
+PACKAGES = ("ledger", "manifest", "pdf", "api")
+FINDING, PDF_ANSWER, PDF_REFUSAL = "finding", "PDF answer", "PdfError"
+
+_CODE = re.compile(r"(ledger|manifest|reference|pdf|api)(\.[a-z][a-z0-9]*(_[a-z0-9]+)*)+")
+_EVENT_KIND = re.compile(r".*\.v[0-9]+")
+_LOG_CALLS = {"debug", "info", "warning", "error", "exception", "critical", "getLogger", "get_logger"}
+_FINDING_CALLS = {"Finding", "add", "add_range"}
+_REFUSALS = {
+    name for name, value in vars(errors).items() if isinstance(value, type) and value is not errors.Problem
+}
+_GENERATED = "<!-- Written by `make docs`; changes by hand are lost. -->\n"
+
+# What each act does to the mass accounts; how much goes where is `manifest/postings.py`.
+POSTS = {
+    "generation.declared.v1": "generated → stored, on the day of generation",
+    "generation.opening_declared.v1": "opening → stored",
+    "generation.adjusted.v1": "the lot's source → stored (up), or back (down)",
+    "generation.self_treated.v1": "stored → self_treated on the day of treatment; → unexplained without a permit line",
+    "manifest.registered.v1": "nothing: the lots stay stored until they leave",
+    "manifest.handed_over.v1": "stored → in_transit with the taker; at later legs from carrier to carrier",
+    "manifest.arrived.v1": "nothing",
+    "manifest.weighed.v1": "nothing: the decision that follows posts the difference",
+    "manifest.accepted.v1": (
+        "the difference first: within the tolerance the lot's source ↔ in_transit (restated), beyond it "
+        "in_transit → unexplained (less arrived) or source → unexplained (more arrived); then in_transit → "
+        "at_facility what is accepted"
+    ),
+    "manifest.refused.v1": "only the difference; the load stays in transit with whoever brought it",
+    "manifest.returned.v1": "in_transit → stored what was refused",
+    "manifest.treated.v1": (
+        "at_facility, then interim → treated_service on the day of treatment; → interim when no method is final; "
+        "→ unexplained without a permit line"
+    ),
+    "manifest.completed.v1": "nothing",
+    "manifest.cancelled.v1": "nothing",
+    "manifest.correction_proposed.v1": "nothing, unless it needs no consent and touches a mass (none does today)",
+    "manifest.correction_consented.v1": (
+        "with the last consent: net mass: the decision reversed and posted again; difference: unexplained → "
+        "source (less arrived), or → treated_service and at_facility (more arrived)"
+    ),
+    "manifest.correction_declined.v1": "nothing",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A parsed source file with each node's parent."""
+
+    path: Path
+    tree: ast.Module
+    parents: dict[ast.AST, ast.AST]
+
+    @classmethod
+    def read(cls, path: Path) -> "_File":
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+        return cls(path, tree, parents)
+
+    def above(self, node: ast.AST) -> Iterator[ast.AST]:
+        """Yield the ancestors of a node, the nearest first."""
+        while node in self.parents:
+            node = self.parents[node]
+            yield node
+
+
+class Codes:
+    """The stable codes of the source, and how each reaches whoever asked.
+
+    A code stands in a Problem, a Finding or a class; the kind of refusal is followed from the Problem through
+    the functions that return it to where it is raised.
+    """
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        self._files = [_File.read(path) for path in files]
+
+    def used(self) -> dict[str, frozenset[str]]:
+        """Return every code with the names of the refusals, or the kind of answer, that carry it."""
+        found: dict[str, set[str]] = {}
+        for file in self._files:
+            for node in ast.walk(file.tree):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_code(node.value):
+                    above = list(file.above(node))
+                    if not any(_called(one) in _LOG_CALLS for one in above[:1]):
+                        found.setdefault(node.value, set()).update(self._kinds(file, node, above))
+        return {code: frozenset(kinds) for code, kinds in sorted(found.items())}
+
+    def _kinds(self, file: _File, node: ast.AST, above: list[ast.AST]) -> set[str]:
+        owner = next((one for one in above if isinstance(one, ast.ClassDef | ast.FunctionDef)), None)
+        if isinstance(owner, ast.ClassDef):
+            return {owner.name} if owner.name in _REFUSALS else set(map(_name, owner.bases))
+        if any(_called(one) == "Problem" for one in above):
+            return self._raised(file, node, set())
+        if file.path.parent.name == "pdf":
+            return {PDF_ANSWER}
+        if any(_called(one) in _FINDING_CALLS for one in above):
+            return {FINDING}
+        return self._raised(file, node, set())
+
+    def _raised(self, file: _File, node: ast.AST, seen: set[ast.AST]) -> set[str]:
+        """Return the refusals that a node ends up in: around it, later in its function, or at its callers."""
+        function = None
+        for one in file.above(node):
+            if kind := _refusal(one):
+                return {kind}
+            if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
+                function = one
+                break
+        if function is None:
+            return self._through_constant(file, node, seen)
+        if function in seen:
+            return set()
+        later = {
+            kind
+            for one in ast.walk(function)
+            if (kind := _refusal(one))
+            and isinstance(one, ast.Call)
+            and one.args
+            and _passes_names(one.args[0])
+        }
+        if later:
+            return later
+        found: set[str] = set()
+        for other in self._files if not function.name.startswith("_") else (file,):
+            for call in ast.walk(other.tree):
+                if _called(call) == function.name:
+                    found |= self._raised(other, call, seen | {function})
+        return found
+
+    def _through_constant(self, file: _File, node: ast.AST, seen: set[ast.AST]) -> set[str]:
+        """Follow a table of the module to the functions that read it."""
+        table = next((one for one in file.above(node) if isinstance(one, ast.Assign)), None)
+        names = {_name(target) for target in table.targets} if table else set()
+        found: set[str] = set()
+        for use in ast.walk(file.tree):
+            if (
+                isinstance(use, ast.Name)
+                and isinstance(use.ctx, ast.Load)
+                and use.id in names
+                and use not in seen
+            ):
+                found |= self._raised(file, use, seen | {use})
+        return found
+
+
+def _is_code(text: str) -> bool:
+    if not _CODE.fullmatch(text) or _EVENT_KIND.fullmatch(text):
+        return False
+    module = ROOT.joinpath(*text.split("."))
+    return not module.exists() and not module.with_suffix(".py").exists()
+
+
+def _name(node: ast.AST) -> str:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
+
+
+def _called(node: ast.AST) -> str:
+    return _name(node.func) if isinstance(node, ast.Call) else ""
+
+
+def _refusal(node: ast.AST) -> str | None:
+    """Return the refusal that a call makes: a class of them, or `refuse` with the class as its second."""
+    name = _called(node)
+    if name in _REFUSALS:
+        return name
+    if name == "refuse" and isinstance(node, ast.Call):
+        return _name(node.args[1]) if len(node.args) > 1 else "RuleBroken"
+    return None
+
+
+def _passes_names(argument: ast.expr) -> bool:
+    if isinstance(argument, ast.List):
+        return any(isinstance(item, ast.Starred) and _passes_names(item.value) for item in argument.elts)
+    return isinstance(argument, ast.Name)
+
+
+def codes() -> dict[str, frozenset[str]]:
+    """Return every stable code of the source with how it reaches whoever asked."""
+    return Codes(path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))).used()
+
+
+def errors_page() -> str:
+    """Return docs/errors.md."""
+    made = [
+        "# Codes of refusals and findings\n",
+        _GENERATED,
+        "Every refusal and finding has a stable code. Its words live in `manifest/locale/`; `{name}` stands for a",
+        "fact that comes with it, and a fact whose name ends in `_g` shows as kilograms. A refusal wrote nothing.\n",
+        "| it is a | when |",
+        "|---|---|",
+        "| `Malformed` | the bytes are not what the format asks for |",
+        "| `RuleBroken` | the act is well formed but a rule forbids it |",
+        "| `NotAllowed` | whoever signs may not do this, or the signature does not hold |",
+        "| `Conflict` | the act was right for a state that is no longer there |",
+        "| `NotFound` | there is nothing by that name |",
+        "| `ReferenceRefused` | the codes and limits of that date do not have it |",
+        "| `PdfError` | the document cannot be drawn or signed |",
+        f"| {FINDING} | verification names it and goes on |",
+        f"| {PDF_ANSWER} | what verification says of a PDF |",
+    ]
+    previous = ""
+    for code, kinds in codes().items():
+        group = code.partition(".")[0]
+        if group != previous:
+            made += [f"\n## {group}\n", "| code | it is a | Vietnamese | English |", "|---|---|---|---|"]
+            previous = group
+        shown = ", ".join(
+            sorted(f"`{kind}`" if kind[0].isupper() and " " not in kind else kind for kind in kinds)
+        )
+        words = " | ".join(_template(code, language) for language in languages())
+        made.append(f"| `{code}` | {shown} | {words} |")
+    return "\n".join(made) + "\n"
+
+
+def lifecycle_page() -> str:
+    """Return docs/lifecycle.md."""
+    acts = [act for act in MANIFEST_EVENTS if not _is_correction(act.kind)]
+    places = [status for status in Status if any(status is at for at, _ in TRANSITIONS)]
+    made = [
+        "# The life of a manifest\n",
+        _GENERATED,
+        "What the table does not list is refused with `manifest.transition_refused`. A correction may be proposed,",
+        "agreed to or declined in every status but `new` and `cancelled`, and never moves the manifest.\n",
+        "```mermaid",
+        "stateDiagram-v2",
+        "    [*] --> new",
+    ]
+    moves = [(at, act, to) for (at, act), to in TRANSITIONS.items() if not _is_correction(act.kind)]
+    made += [f"    {at} --> {to}: {label('event', act.kind, 'en')}" for at, act, to in moves]
+    made += [f"    {status} --> [*]" for status in (Status.COMPLETED, Status.RETURNED, Status.CANCELLED)]
+    made += ["```\n", "## Statuses\n", "| status | Vietnamese | English |", "|---|---|---|"]
+    made += [f"| `{one}` | {label('status', one, 'vi')} | {label('status', one, 'en')} |" for one in Status]
+    made += ["\n## Status × act → status\n"]
+    made += [
+        "| act | " + " | ".join(f"`{status}`" for status in places) + " |",
+        "|---" * (len(places) + 1) + "|",
+    ]
+    for act in acts:
+        cells = [TRANSITIONS.get((status, act)) for status in places]
+        shown = " | ".join(f"→ `{to}`" if to else "–" for to in cells)
+        made.append(f"| {label('event', act.kind, 'en')} | {shown} |")
+    made += ["\n## Acts\n", "| act | Vietnamese | signed by, in this order | posts |", "|---|---|---|---|"]
+    for event in (*GENERATION_EVENTS, *MANIFEST_EVENTS):
+        signed = "; then ".join(
+            " or ".join(f"`{role}`" for role in _in_order(one)) for one in SIGNERS[event.kind]
+        )
+        made.append(
+            f"| `{event.kind}` | {label('event', event.kind, 'vi')} | {signed} | {POSTS[event.kind]} |"
+        )
+    return "\n".join(made) + "\n"
+
+
+def permissions_page() -> str:
+    """Return docs/permissions.md."""
+    made = [
+        "# Who may sign what\n",
+        _GENERATED,
+        "A cell says at which place a role may sign: 1 first, 2 second. Each act needs exactly as many signers as",
+        "the highest place of its row. A party signs with a key of its own, or through an agent that holds its",
+        "mandate for the role on that day; which party an act belongs to is judged besides (the giver and taker of a",
+        "hand-over, the generator and facility of the manifest).\n",
+        "| event | Vietnamese | " + " | ".join(f"`{role}`" for role in Role) + " |",
+        "|---" * (len(Role) + 2) + "|",
+    ]
+    for kind in EVENTS:
+        cells = [
+            ", ".join(str(place) for place, roles in enumerate(SIGNERS[kind], start=1) if role in roles)
+            for role in Role
+        ]
+        made.append(f"| `{kind}` | {label('event', kind, 'vi')} | " + " | ".join(cells) + " |")
+    made += ["\n## Roles\n", "| role | Vietnamese | English |", "|---|---|---|"]
+    made += [f"| `{role}` | {label('role', role, 'vi')} | {label('role', role, 'en')} |" for role in Role]
+    return "\n".join(made) + "\n"
+
+
+def settings_page() -> str:
+    """Return docs/settings.md."""
+    prefix = Settings.model_config.get("env_prefix", "")
+    made = [
+        "# Settings\n",
+        _GENERATED,
+        "Read from the environment, in one place (`api/settings.py`), when a command or the server starts.\n",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "required" if field.default is PydanticUndefined else f"`{field.default}`"
+        shown = "empty" if default == "``" else default
+        made.append(f"| `{prefix}{name.upper()}` | {shown} | {field.description or ''} |")
+    return "\n".join(made) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """Return the generated documents by file name."""
+    return {
+        "errors.md": errors_page(),
+        "lifecycle.md": lifecycle_page(),
+        "permissions.md": permissions_page(),
+        "settings.md": settings_page(),
+    }
+
+
+def stale(folder: Path = FOLDER) -> list[str]:
+    """Return the names of generated documents that are missing or say something else than the code."""
+    return [
+        name
+        for name, text in pages().items()
+        if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != text
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the documents, or with --check tell which are stale; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m api.cli.docs", description="the documents made from code"
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when one is stale")
+    if parser.parse_args(arguments).check:
+        found = stale()
+        for name in found:
+            print(f"docs/{name} is stale; run `make docs`")
+        return 1 if found else 0
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+def _is_correction(kind: str) -> bool:
+    return kind.startswith("manifest.correction_")
+
+
+def _in_order(roles: Iterable[Role]) -> list[Role]:
+    return [role for role in Role if role in roles]
+
+
+def _template(code: str, language: Language) -> str:
+    """Return the sentence of a code with its placeholders as they stand."""
+    return catalogue(language).get((None, code), "").replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

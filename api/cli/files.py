@@ -1,0 +1,137 @@
+"""`ctnh verify FILE`: check a PDF or a proof offline, with nothing but the file and a trust file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from cryptography import x509
+
+from api.cli.common import GOOD, WRONG, AsJson, TrustFile, language, out, print_json, telling, trust_from
+from api.settings import settings
+from ledger.checkpoint import check_proof, parse_proof
+from ledger.entry import entry_hash, parse_entry
+from ledger.errors import Malformed, NotFound, Problem, Refused
+from ledger.event import parse
+from ledger.trust import Trust
+from manifest import wording
+from pdf.proof import proof_path, prove_document
+from pdf.verify import Report, verify
+
+NEARBY = "trust.json"
+
+
+def verify_command(
+    file: Annotated[Path, typer.Argument(help="A PDF, or a .proof / .tlog-proof file.")],
+    trust: TrustFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a file offline: signatures, changes, fields, and what the ledger says of it."""
+    with telling():
+        if not file.is_file():
+            raise NotFound(Problem("api.file_missing", "", {"place": str(file)}))
+        believed = trust_from(trust or _nearby(file))
+        if believed is None:
+            raise NotFound(Problem("api.trust_missing", "", {"place": str(file.parent)}))
+        if file.suffix in {".proof", ".tlog-proof"}:
+            result = _verify_proof(file, believed)
+        else:
+            result = _verify_pdf(file, believed)
+    if as_json:
+        print_json(result)
+    else:
+        _show(result)
+    raise typer.Exit(GOOD if result["ok"] else WRONG)
+
+
+def _nearby(file: Path) -> Path | None:
+    """Return the trust file beside the document, in the folder above, or of the data folder."""
+    places = [
+        file.parent / NEARBY,
+        file.resolve().parent.parent / NEARBY,
+        settings().data_dir.parent / NEARBY,
+    ]
+    return next((place for place in places if place.is_file()), None)
+
+
+def _verify_proof(file: Path, trust: Trust) -> dict[str, Any]:
+    try:
+        proof = parse_proof(file.read_text(encoding="utf-8"))
+        if proof.extra is None:
+            raise Malformed(Problem("ledger.proof_malformed"))
+        checkpoint = check_proof(proof, entry_hash(proof.extra), trust.log_keys, trust.origin)
+        event = parse(parse_entry(proof.extra).envelope.event)
+    except (Refused, UnicodeDecodeError) as refused:
+        code = refused.code if isinstance(refused, Refused) else "ledger.proof_malformed"
+        return {"ok": False, "kind": "proof", "parts": [_part("ledger", "failed", code)]}
+    return {
+        "ok": True,
+        "kind": "proof",
+        "seq": proof.index,
+        "event": event.kind,
+        "checkpoint": checkpoint.size,
+        "parts": [_part("ledger", "ok", "ledger.proof_valid")],
+    }
+
+
+def _verify_pdf(file: Path, trust: Trust) -> dict[str, Any]:
+    roots = [x509.load_pem_x509_certificate(pem.encode()) for pem in trust.pdf_roots]
+    expected_hash, seq, wrong = None, None, None
+    beside = proof_path(file)
+    if beside.is_file():
+        try:
+            proved = prove_document(beside.read_text(encoding="utf-8"), trust)
+            expected_hash, seq = proved.issued.sha256, proved.seq
+        except (Refused, UnicodeDecodeError) as refused:
+            wrong = refused.code if isinstance(refused, Refused) else "ledger.proof_malformed"
+    report = verify(file.read_bytes(), roots=roots, file_sha256=expected_hash)
+    parts = _parts(report)
+    if wrong is not None:
+        parts[-1] = _part(parts[-1]["key"], "failed", wrong)
+    return {
+        "ok": report.ok and wrong is None,
+        "kind": "pdf",
+        "seq": seq,
+        "parts": parts,
+        "signatures": [
+            {
+                "field": state.field,
+                "signed": state.signed,
+                "ok": state.ok,
+                "signer": state.signer,
+                "organization": state.organization,
+                "signed_at": state.signed_at.isoformat() if state.signed_at else None,
+            }
+            for state in report.signatures
+        ],
+    }
+
+
+def _parts(report: Report) -> list[dict[str, Any]]:
+    said = language()
+    return [
+        {
+            "key": part.key,
+            "verdict": part.verdict,
+            "code": part.code,
+            "sentence": part.sentence_en if said == "en" else part.sentence_vi,
+            "details": list(part.details) if isinstance(part.details, Sequence) else part.details,
+        }
+        for part in report.parts
+    ]
+
+
+def _part(key: str, verdict: str, code: str) -> dict[str, Any]:
+    return {"key": key, "verdict": verdict, "code": code, "sentence": wording.message(code, {}, language())}
+
+
+def _show(result: dict[str, Any]) -> None:
+    said = language()
+    verdict = "verified" if result["ok"] else "not_verified"
+    out.print(wording.label("text", verdict, said), style="bold green" if result["ok"] else "bold red")
+    marks = {"ok": "✓", "failed": "✗", "not_checked": "–"}
+    for part in result["parts"]:
+        out.print(f"  {marks.get(part['verdict'], '?')} {part['sentence']} [{part['code']}]", markup=False)
+    for state in result.get("signatures", ()):
+        who = f"{state['signer']} – {state['organization']} {state['signed_at']}" if state["signed"] else "…"
+        out.print(f"    {state['field']}: {who}", markup=False)

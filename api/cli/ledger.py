@@ -1,0 +1,94 @@
+"""`ctnh ledger …`: verify, checkpoint, prove."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from api.cli.common import (
+    GOOD,
+    WRONG,
+    AsJson,
+    Db,
+    TrustFile,
+    chosen,
+    err,
+    language,
+    looking,
+    out,
+    print_json,
+    telling,
+    trust_from,
+)
+from api.home import open_home
+from ledger.publisher import prove
+from ledger.verify import Report, verify
+from manifest import wording
+from manifest.reference import default
+from manifest.replay import audit
+
+app = typer.Typer(help="The ledger: verify, sign a checkpoint, prove an entry.", no_args_is_help=True)
+SHOWN = 20
+
+
+@app.command("verify")
+def verify_command(db: Db = None, trust: TrustFile = None, as_json: AsJson = False) -> None:
+    """Check everything an auditor checks; exit 1 when something was found."""
+    with telling():
+        report = verify_database(db, trust)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        show(report)
+    raise typer.Exit(GOOD if report.ok else WRONG)
+
+
+def verify_database(db: str | None, trust: Path | None) -> Report:
+    """Return the full verification of a database: ledger, meaning, views."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with looking(db) as (reader, _, origin), Progress(*columns, console=err, transient=True) as bar:
+        bar.add_task(wording.label("text", "verifying", language()), total=None)
+        return verify(reader, origin=origin, trust=trust_from(trust), further=[audit(default())])
+
+
+def show(report: Report) -> None:
+    """Print a verification report as sentences."""
+    said = language()
+    result = report.as_json()
+    verdict = "verified" if report.ok else "not_verified"
+    out.print(wording.label("text", verdict, said), style="bold green" if report.ok else "bold red")
+    out.print(f"  origin      {report.origin}", markup=False)
+    out.print(f"  entries     {report.size}", markup=False)
+    out.print(f"  root        {report.root}", markup=False)
+    out.print(f"  checkpoint  {(result.get('checkpoint') or {}).get('size')}", markup=False)
+    out.print(f"  trust       {wording.label('text', 'trust_' + report.trust, said)}", markup=False)
+    out.print(f"  guard       {wording.label('text', 'guard_' + report.guard, said)}", markup=False)
+    for finding in report.findings[:SHOWN]:
+        sentence = wording.message(finding.code, {"seq": finding.seq or 0, "detail": finding.detail}, said)
+        out.print(f"  - seq {finding.seq}: {sentence} [{finding.code}] {finding.detail}", markup=False)
+    if len(report.findings) > SHOWN:
+        out.print(f"  … {len(report.findings) - SHOWN} more, see --json", markup=False)
+
+
+@app.command()
+def checkpoint(db: Db = None) -> None:
+    """Sign a checkpoint over all entries and print it."""
+    with telling():
+        home = open_home(chosen(db))
+        try:
+            out.print(home.checkpoint()[1], markup=False, end="")
+        finally:
+            home.close()
+
+
+@app.command("prove")
+def prove_command(
+    seq: Annotated[int, typer.Option("--seq", min=0, help="Position of the entry.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where to write the .tlog-proof.")],
+    db: Db = None,
+) -> None:
+    """Write the proof that an entry stands in the log, with the entry inside."""
+    with telling(), looking(db) as (reader, log, _):
+        output.write_text(prove(reader, log, seq).to_text(), encoding="utf-8")
+    out.print(str(output), markup=False)

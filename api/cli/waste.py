@@ -1,0 +1,220 @@
+"""`ctnh ratio`, `ctnh manifest …`, `ctnh pdf …`: what the ledger says of waste."""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from api.cli.common import AsJson, Db, chosen, language, looking, out, print_json, telling
+from api.documents import find_manifest, issue_pdf, write_issued
+from api.home import open_home
+from ledger.changes import Reads
+from ledger.store import rows
+from manifest import wording
+from manifest.acts import find, read_stored
+from manifest.reconcile.ratio import DIMENSIONS, RatioTable, ratio
+from manifest.reference import default
+from manifest.views import ACT, MANIFEST, MANIFEST_LINE, ORGANISATION
+
+manifests = typer.Typer(help="Manifests: list, show.", no_args_is_help=True)
+pdfs = typer.Typer(help="PDF documents of manifests.", no_args_is_help=True)
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+_ALIASES = {"zone-kind": "zone_kind"}
+
+
+def ratio_command(
+    db: Db = None,
+    start: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    end: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
+    by: Annotated[
+        str, typer.Option(help=f"Dimensions, separated by commas: {', '.join(DIMENSIONS)}.")
+    ] = "zone_kind,quarter",
+    as_of: Annotated[
+        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="State of that day.")
+    ] = None,
+    at_size: Annotated[int | None, typer.Option("--at-size", min=1, help="Only the first N entries.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Treated against generated: cohort and flow, every gram in one place, with coverage."""
+    names = tuple(_ALIASES.get(name.strip(), name.strip()) for name in by.split(",") if name.strip())
+    with telling(), looking(db) as (reader, log, _):
+        table = ratio(
+            reader,
+            log,
+            start=start.date() if start else date(2000, 1, 1),
+            end=end.date() if end else date(2199, 12, 31),
+            by=names,
+            as_of=as_of.date() if as_of else None,
+            at_size=at_size,
+            reference=default(),
+        )
+    if as_json:
+        print_json(table.as_json())
+    else:
+        show_ratio(table)
+
+
+def show_ratio(table: RatioTable) -> None:
+    """Print a ratio as a table, in tonnes and cut percentages."""
+    said = language()
+    data = table.as_json()
+    made = Table(title=wording.label("text", "ratio_title", said), caption=_caption(data, said))
+    for name in table.scope.by:
+        made.add_column(wording.label("dimension", name, said))
+    columns = (
+        "generated",
+        "treated",
+        "stored",
+        "in_transit",
+        "at_facility",
+        "interim",
+        "unexplained",
+        "overdue",
+    )
+    for name in columns:
+        made.add_column(wording.label("figure", name, said), justify="right")
+    for name in ("cohort", "flow", "coverage"):
+        made.add_column(wording.label("figure", name, said), justify="right")
+    for row in data["rows"]:
+        made.add_row(*_dimensions(row, table.scope.by, said), *_cells(row, columns, said))
+    blank = [""] * (len(table.scope.by) - 1)
+    first = [wording.label("figure", "total", said), *blank] if table.scope.by else []
+    made.add_section()
+    made.add_row(*first, *_cells(data["total"], columns, said), style="bold")
+    out.print(made)
+
+
+def _dimensions(row: dict[str, Any], by: tuple[str, ...], said: str) -> list[str]:
+    return [
+        wording.label("zone_kind", row[name], said) if name == "zone_kind" else str(row[name]) for name in by
+    ]
+
+
+def _cells(row: dict[str, Any], columns: tuple[str, ...], said: str) -> list[str]:
+    masses = row | {"treated": row["treated_service"] + row["self_treated"]}
+    coverage = row["coverage"]
+    enough = "" if coverage["sufficient"] else " *"
+    return [
+        *(wording.tonnes(masses[name], said) for name in columns),
+        _percent(masses["treated"], row["generated"] - row["declassified"], said),
+        _percent(row["flow_treated"], row["flow_generated"], said),
+        f"{coverage['reporting']}/{coverage['generators']}{enough}",
+    ]
+
+
+def _percent(part: int, whole: int, said: str) -> str:
+    return wording.label("text", "none_generated", said) if whole <= 0 else wording.percent(part, whole)
+
+
+def _caption(data: dict[str, Any], said: str) -> str:
+    facts = {
+        "as_of": data["as_of"],
+        "size": data["checkpoint"]["size"],
+        "root": data["checkpoint"]["root"][:16],
+    }
+    return wording.message("text.ratio_caption", facts, said)
+
+
+@manifests.command("list")
+def list_command(
+    db: Db = None,
+    status: Annotated[str | None, typer.Option(help="Only with this status.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List manifests, newest last."""
+    with telling(), looking(db) as (reader, log, _):
+        equal = {"status": status} if status else {}
+        found = sorted(rows(reader, MANIFEST, log=log, **equal), key=lambda row: row["seq"])[-limit:]
+        names = {row["party"]: row["name"] for row in rows(reader, ORGANISATION, log=log)}
+    if as_json:
+        print_json({"manifests": [_plain(row) for row in found]})
+        return
+    said = language()
+    made = Table()
+    for name in ("number", "status", "generator", "facility", "declared", "accepted", "left"):
+        made.add_column(wording.label("figure", name, said))
+    for row in found:
+        masses = [wording.kg(row[name], said) for name in ("declared_g", "accepted_g", "left_g")]
+        status_text = wording.label("status", row["status"], said)
+        made.add_row(row["number"], status_text, names[row["generator"]], names[row["facility"]], *masses)
+    out.print(made)
+
+
+@manifests.command("show")
+def show_command(
+    name: Annotated[str, typer.Argument(help="Number or id.")], db: Db = None, as_json: AsJson = False
+) -> None:
+    """Show a manifest: lines, acts, where its grams are."""
+    with telling(), looking(db) as (reader, log, _):
+        manifest_id = find_manifest(reader, log, name)
+        head = rows(reader, MANIFEST, log=log, manifest=manifest_id)[0]
+        lines = rows(reader, MANIFEST_LINE, log=log, manifest=manifest_id)
+        acts = rows(reader, ACT, log=log, manifest=manifest_id)
+        reads = Reads(reader, log)
+        state = find(reads, manifest_id, default())
+        streams = [read_stored(stored)[0].kind for stored in reads.stream(manifest_id)]
+    held = [
+        {"line": line, "account": slot.account.value, "place": slot.place, "lot": lot, "mass_g": grams}
+        for (line, slot, lot), grams in state.held.items()
+    ]
+    result = {
+        "manifest": _plain(head),
+        "lines": [_plain(row) for row in lines],
+        "acts": [_plain(row) for row in acts],
+        "held": held,
+        "events": streams,
+    }
+    if as_json:
+        print_json(result)
+        return
+    said = language()
+    out.print(
+        f"{head['number']}  {wording.label('status', head['status'], said)}", style="bold", markup=False
+    )
+    for row in lines:
+        out.print(
+            f"  {row['line']}. {row['code']} {row['name']}: {wording.kg(row['declared_g'], said)} kg",
+            markup=False,
+        )
+    for row in acts:
+        out.print(f"  {row['occurred_at']:%Y-%m-%d %H:%M} {row['kind']} (seq {row['seq']})", markup=False)
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, date | datetime) else value
+        for name, value in row.items()
+        if name != "log"
+    }
+
+
+@pdfs.command("issue")
+def issue_command(
+    name: Annotated[str, typer.Argument(help="Number or id of the manifest.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where to write the PDF.")],
+    db: Db = None,
+    as_json: AsJson = False,
+) -> None:
+    """Issue the PDF of a manifest and, beside it, its proof (FILE.proof)."""
+    with telling():
+        home = open_home(chosen(db))
+        try:
+            issued = issue_pdf(home, name)
+        finally:
+            home.close()
+        write_issued(issued, output)
+    result = {
+        "number": issued.number,
+        "file": str(output),
+        "sha256": issued.sha256,
+        "seq": issued.seq,
+        "signed": list(issued.signed),
+        "unsigned": list(issued.unsigned),
+    }
+    if as_json:
+        print_json(result)
+    else:
+        out.print(f"{output}  sha256 {issued.sha256}  seq {issued.seq}", markup=False)

@@ -1,0 +1,158 @@
+"""Accounts: who may log in for which party, with a password under argon2id and a lock after failures.
+
+Whoever does not get in learns nothing: an unknown login, a wrong password, a disabled and a locked account
+give the same answer after the same work.
+"""
+
+import secrets
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import delete, insert, update
+
+from api.home import Home
+from api.identity.store import ACCOUNT, TOKEN
+from api.identity.tokens import hash_of, make_session
+from ledger.db import Row, Writer, writing
+from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Problem, RuleBroken
+from ledger.store import one
+from manifest.views import ORGANISATION
+
+MAX_FAILURES = 5
+LOCKED_FOR = timedelta(minutes=15)
+MIN_PASSWORD, MAX_PASSWORD = 10, 200
+_MAX_LOGIN = 100
+_HASHER = PasswordHasher()
+
+
+class LoginFailed(NotAllowed):
+    """The login and password do not go together, or the account may not be used now."""
+
+    default = "api.login_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A login that succeeded: the bearer token and until when it holds."""
+
+    token: str
+    party: str
+    name: str
+    expires_at: datetime
+
+
+def make_account(home: Home, *, login: str, password: str, party: str, name: str) -> None:
+    """Make an account for a person of a party.
+
+    Raises Malformed for an unusable login or password, RuleBroken for an unknown party, Conflict when the
+    login is taken.
+    """
+    known = _login(login)
+    problems = []
+    if not known or len(known) > _MAX_LOGIN or not known.isprintable() or " " in known:
+        problems.append(Problem("api.login_invalid", "/login"))
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        limits = {"least": MIN_PASSWORD, "most": MAX_PASSWORD}
+        problems.append(Problem("api.password_length", "/password", limits))
+    if problems:
+        raise Malformed(problems)
+    hashed = _HASHER.hash(_password(password))
+    log = home.ledger.log
+    with writing(home.engine, log) as writer:
+        if one(writer, ORGANISATION, log=log, party=party) is None:
+            raise RuleBroken(Problem("manifest.party_unknown", "/party", {"party": party}))
+        if one(writer, ACCOUNT, log=log, login=known) is not None:
+            raise Conflict(Problem("api.login_taken", "/login"))
+        row = {"log": log, "login": known, "party": party, "name": name, "password": hashed}
+        writer.execute(insert(ACCOUNT), {**row, "disabled": False, "failures": 0, "locked_until": None})
+
+
+def change_account(home: Home, login: str, *, password: str | None = None, disabled: bool = False) -> None:
+    """Give an account a new password, or disable it; its sessions end. Raises NotFound."""
+    values: dict[str, Any] = {"disabled": disabled, "failures": 0, "locked_until": None}
+    if password is not None:
+        values["password"] = _HASHER.hash(_password(password))
+    log, known = home.ledger.log, _login(login)
+    with writing(home.engine, log) as writer:
+        changed = writer.execute(
+            update(ACCOUNT).where(ACCOUNT.c.log == log, ACCOUNT.c.login == known).values(**values)
+        )
+        if changed.rowcount != 1:
+            raise NotFound(Problem("api.account_unknown", "/login"))
+        writer.execute(delete(TOKEN).where(TOKEN.c.log == log, TOKEN.c.login == known))
+
+
+def log_in(home: Home, login: str, password: str, now: datetime) -> Session:
+    """Return a new session; raise LoginFailed, always for the same reason.
+
+    The attempt is counted before the password is looked at, so that many at once are not all let through.
+    """
+    log, known = home.ledger.log, _login(login)
+    with writing(home.engine, log) as writer:
+        account = one(writer, ACCOUNT, log=log, login=known)
+        _count(writer, log, account, now)
+    good = _verify(account["password"] if account else _decoy(), _password(password))
+    locked = account is not None and account["locked_until"] is not None and account["locked_until"] > now
+    if account is None or not good or locked or account["disabled"]:
+        raise LoginFailed
+    until = now + timedelta(hours=home.settings.session_hours)
+    with writing(home.engine, log) as writer:
+        values: dict[str, Any] = {"failures": 0, "locked_until": None}
+        if _HASHER.check_needs_rehash(account["password"]):
+            values["password"] = _HASHER.hash(_password(password))
+        writer.execute(
+            update(ACCOUNT).where(ACCOUNT.c.log == log, ACCOUNT.c.login == known).values(**values)
+        )
+        token = make_session(writer, log, account, now, until)
+    return Session(token, account["party"], account["name"], until)
+
+
+def _count(writer: Writer, log: int, account: Row | None, now: datetime) -> None:
+    if account is None:
+        # The same kind of write as for a login that exists: its absence would show in the time it takes.
+        digest = hash_of(secrets.token_hex())
+        row = {"log": log, "hash": digest, "kind": "none", "party": "", "login": None, "name": ""}
+        row |= {"scope": "read", "created_at": now, "expires_at": now, "revoked": True}
+        writer.execute(insert(TOKEN), row)
+        writer.execute(delete(TOKEN).where(TOKEN.c.log == log, TOKEN.c.hash == digest))
+        return
+    locked = account["locked_until"]
+    if locked is not None and locked > now:
+        failures = account["failures"]  # knocking on a locked door does not keep it locked
+    else:
+        failures = (0 if locked is not None else account["failures"]) + 1
+        locked = now + LOCKED_FOR if failures >= MAX_FAILURES else None
+    writer.execute(
+        update(ACCOUNT)
+        .where(ACCOUNT.c.log == log, ACCOUNT.c.login == account["login"])
+        .values(failures=failures, locked_until=locked)
+    )
+
+
+def _verify(hashed: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(hashed, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@cache
+def _decoy() -> str:
+    """Return the hash of a password that nobody has, to be checked where there is no account."""
+    make: Callable[[str], str] = _HASHER.hash
+    return make(secrets.token_hex())
+
+
+def _login(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip().casefold()
+
+
+def _password(text: str) -> str:
+    # Two keyboards may spell the same Vietnamese letter in two ways.
+    return unicodedata.normalize("NFC", text)

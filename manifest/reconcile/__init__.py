@@ -1,0 +1,1 @@
+"""Sums over postings: ratios, and what was generated and never treated."""

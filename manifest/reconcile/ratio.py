@@ -1,0 +1,314 @@
+"""Treated against generated, from the postings: cohort, flow, opening stock, lateness and coverage.
+
+A row is a combination of dimensions. The cohort of a row is the primary waste generated in its period,
+wherever its grams are at the as-of date; its flow is what was treated in the period over what was generated
+in it, whenever that arose. Both come from sums over postings of entries below a size of the log, so the same
+size gives the same figures for ever.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, select
+
+from ledger.db import Reader, Row
+from ledger.errors import Malformed, Problem
+from ledger.store import ENTRY, leaf_hashes
+from ledger.tree import root
+from ledger.types import from_ms
+from manifest.reconcile.figures import (
+    STORED,
+    TRANSFERRED,
+    TREATED,
+    Coverage,
+    Figures,
+    add_months,
+    total,
+)
+from manifest.reference import Reference
+from manifest.views import LOT, MANIFEST, ORGANISATION, PLAN_LINE, POSTING, SITE
+from manifest.vocabulary import Account, Basis, LotKind, Role, local_date, quarter
+
+DIMENSIONS = ("zone_kind", "zone", "area", "quarter", "code", "group", "generator", "state")
+_GENERATED = Account.GENERATED.value
+_OF_LOT = {"zone_kind": "zone_kind", "zone": "zone", "area": "area", "code": "code", "generator": "party",
+           "state": "state"}  # fmt: skip
+_OPEN = tuple(account.value for account in (*STORED, *TRANSFERRED, Account.UNEXPLAINED))
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a ratio is asked for: the log up to a size, a period, the dimensions, the as-of date."""
+
+    log: int
+    size: int
+    start: date
+    end: date
+    by: tuple[str, ...]
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True)
+class RatioTable:
+    """The rows of a ratio and their total, with the checkpoint's size and root that they rest on."""
+
+    scope: Scope
+    root: str
+    rows: Sequence[tuple[Key, Figures]]
+    total: Figures
+    coverage_min_permille: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the table as the command line and the API give it: grams, and ratios as cut text."""
+        scope = self.scope
+        return {
+            "unit": "g",
+            "from": scope.start.isoformat(),
+            "to": scope.end.isoformat(),
+            "as_of": scope.as_of.isoformat(),
+            "checkpoint": {"size": scope.size, "root": self.root},
+            "rows": [
+                dict(zip(scope.by, key, strict=True)) | figures.as_json(self.coverage_min_permille)
+                for key, figures in self.rows
+            ],
+            "total": self.total.as_json(self.coverage_min_permille),
+        }
+
+
+def ratio(
+    reader: Reader,
+    log: int,
+    *,
+    start: date,
+    end: date,
+    by: tuple[str, ...] = ("zone_kind", "quarter"),
+    as_of: date | None = None,
+    at_size: int | None = None,
+    reference: Reference,
+) -> RatioTable:
+    """Return treated against generated for the waste of a period, cut by dimensions.
+
+    ``as_of`` defaults to the day of the last entry taken in, ``at_size`` to all entries. Raises Malformed
+    for an unknown dimension, an empty period or a size that the log does not have.
+    """
+    leaves = leaf_hashes(reader, log)
+    size = len(leaves) if at_size is None else at_size
+    problems = [
+        Problem("manifest.dimension_unknown", "/by", {"by": name}) for name in by if name not in DIMENSIONS
+    ]
+    if start > end:
+        problems.append(Problem("manifest.period_empty", "/to"))
+    if not 0 < size <= len(leaves):
+        problems.append(Problem("manifest.size_unknown", "/at_size", {"size": len(leaves)}))
+    if problems:
+        raise Malformed(problems)
+    last_ms = reader.execute(
+        select(ENTRY.c.recorded_at).where(ENTRY.c.log == log, ENTRY.c.seq == size - 1)
+    ).scalar_one()
+    scope = Scope(log, size, start, end, by, as_of or local_date(from_ms(last_ms)))
+    rows: dict[Key, Figures] = {}
+    _cohort(reader, scope, rows)
+    _lateness(reader, scope, rows, reference)
+    _flow(reader, scope, rows)
+    whole = total(rows.values())
+    whole.opening_g = _opening(reader, scope, rows)
+    _coverage(reader, scope, rows, whole.coverage)
+    return RatioTable(
+        scope=scope,
+        root=root(leaves[:size]).hex(),
+        rows=sorted(rows.items()),
+        total=whole,
+        coverage_min_permille=reference.rule("coverage_min_permille", scope.as_of).integer,
+    )
+
+
+def _sums(scope: Scope, *more: ColumnElement[Any], where: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """Return the sums of postings by the lot's dimensions, within the scope."""
+    columns = [LOT.c[name] for name in dict.fromkeys((*_OF_LOT.values(), "lot_kind", "generated_on"))]
+    return (
+        select(*columns, *more, func.sum(POSTING.c.grams).label("grams"))
+        .join(LOT, and_(LOT.c.log == POSTING.c.log, LOT.c.lot == POSTING.c.lot))
+        .where(
+            POSTING.c.log == scope.log, POSTING.c.seq < scope.size, POSTING.c.posted_on <= scope.as_of, *where
+        )
+        .group_by(*columns, *more)
+    )
+
+
+def _key(scope: Scope, row: Mapping[str, Any], on: date) -> Key:
+    def value(name: str) -> str:
+        if name == "quarter":
+            return quarter(on)
+        if name == "group":
+            return str(row["code"])[:2]
+        return str(row[_OF_LOT[name]] or "")
+
+    return tuple(value(name) for name in scope.by)
+
+
+def _in_period(scope: Scope) -> ColumnElement[bool]:
+    return LOT.c.generated_on.between(scope.start, scope.end)
+
+
+def _each(reader: Reader, query: Select[Any]) -> list[Row]:
+    return [dict(row) for row in reader.execute(query).mappings()]
+
+
+def _figures(rows: dict[Key, Figures], key: Key) -> Figures:
+    return rows.setdefault(key, Figures())
+
+
+def _cohort(reader: Reader, scope: Scope, rows: dict[Key, Figures]) -> None:
+    """Find where every gram of the waste generated in the period is."""
+    query = _sums(scope, POSTING.c.account, LOT.c.basis, where=[_in_period(scope)])
+    for row in _each(reader, query):
+        figures = _figures(rows, _key(scope, row, row["generated_on"]))
+        account, grams = Account(row["account"]), int(row["grams"])
+        if row["lot_kind"] == LotKind.PRIMARY:
+            figures.add(account, grams)
+            figures.coverage.reporting.add(row["party"])
+            if account is Account.GENERATED and row["basis"] == Basis.AT_HANDOVER:
+                figures.coverage.declared_at_handover_g -= grams
+        elif row["lot_kind"] == LotKind.SECONDARY and account is Account.GENERATED_SECONDARY:
+            figures.secondary_g -= grams
+
+
+def _lateness(reader: Reader, scope: Scope, rows: dict[Key, Figures], reference: Reference) -> None:
+    """Divide what is still to be treated into not due and overdue, by the limits of the as-of date.
+
+    Stored waste is due a year after it arose (NĐ 08/2022 Điều 71(1)(c)), transferred waste six months after
+    the transfer on its manifest (Điều 71(4), 72(4)).
+    """
+    storage = reference.rule("storage_limit_months", scope.as_of).integer
+    treatment = reference.rule("treatment_limit_months", scope.as_of).integer
+    primary = LOT.c.lot_kind == LotKind.PRIMARY.value
+    stored = _sums(scope, where=[_in_period(scope), primary, POSTING.c.account == Account.STORED.value])
+    for row in _each(reader, stored):
+        due = add_months(row["generated_on"], storage)
+        _late(_figures(rows, _key(scope, row, row["generated_on"])), int(row["grams"]), due, scope.as_of)
+    names = [account.value for account in TRANSFERRED]
+    moved = _sums(
+        scope,
+        MANIFEST.c.transferred_at,
+        where=[_in_period(scope), primary, POSTING.c.account.in_(names)],
+    ).join(MANIFEST, and_(MANIFEST.c.log == POSTING.c.log, MANIFEST.c.manifest == POSTING.c.manifest))
+    for row in _each(reader, moved):
+        due = add_months(local_date(row["transferred_at"]), treatment)
+        _late(_figures(rows, _key(scope, row, row["generated_on"])), int(row["grams"]), due, scope.as_of)
+
+
+def _late(figures: Figures, grams: int, due: date, as_of: date) -> None:
+    if as_of <= due:
+        figures.not_due_g += grams
+    else:
+        figures.overdue_g += grams
+
+
+def _flow(reader: Reader, scope: Scope, rows: dict[Key, Figures]) -> None:
+    """Sum what was treated and what was generated in the period, whenever the waste arose."""
+    names = [account.value for account in (*TREATED, Account.GENERATED)]
+    within = POSTING.c.posted_on.between(scope.start, scope.end)
+    query = _sums(scope, POSTING.c.account, POSTING.c.posted_on, where=[within, POSTING.c.account.in_(names)])
+    for row in _each(reader, query):
+        figures = _figures(rows, _key(scope, row, row["posted_on"]))
+        if row["account"] == _GENERATED:
+            figures.flow_generated_g -= int(row["grams"])
+        else:
+            figures.flow_treated_g += int(row["grams"])
+
+
+def _opening(reader: Reader, scope: Scope, rows: dict[Key, Figures]) -> int:
+    """Set each row's opening stock («tồn trước kỳ») and return that of the whole period.
+
+    Opening stock is what was there before the period and still to be treated: declared as such, or generated
+    earlier. A row that is not cut by quarter has the stock at the start of the whole period.
+    """
+    quarters = _quarters(scope) if "quarter" in scope.by else [(scope.start, scope.end)]
+    for first, last in quarters:
+        for row in _stock_before(reader, scope, first, last):
+            key = _key(scope, row, first)
+            if row["grams"]:
+                _figures(rows, key).opening_g += int(row["grams"])
+    return sum(int(row["grams"] or 0) for row in _stock_before(reader, scope, scope.start, scope.end))
+
+
+def _stock_before(reader: Reader, scope: Scope, first: date, last: date) -> Iterable[Row]:
+    before = POSTING.c.posted_on < first
+    still_open = and_(before, POSTING.c.account.in_(_OPEN))
+    # Opening stock counts from the day it is declared: it was there before the ledger was.
+    declared = and_(
+        POSTING.c.account == Account.OPENING.value, POSTING.c.posted_on.between(first, min(last, scope.as_of))
+    )
+    amount = case((still_open, POSTING.c.grams), (declared, -POSTING.c.grams), else_=0)
+    columns = [LOT.c[name] for name in dict.fromkeys(_OF_LOT.values())]
+    query = (
+        select(*columns, func.sum(amount).label("grams"))
+        .join(LOT, and_(LOT.c.log == POSTING.c.log, LOT.c.lot == POSTING.c.lot))
+        .where(POSTING.c.log == scope.log, POSTING.c.seq < scope.size)
+        .where(LOT.c.lot_kind != LotKind.SECONDARY.value)
+        .group_by(*columns)
+    )
+    return _each(reader, query)
+
+
+def _quarters(scope: Scope) -> list[tuple[date, date]]:
+    """Return the parts of the period that fall into one quarter each."""
+    found = []
+    first = scope.start
+    while first <= scope.end:
+        next_first = add_months(date(first.year, 3 * ((first.month - 1) // 3) + 1, 1), 3)
+        last = min(next_first - timedelta(days=1), scope.end)
+        found.append((first, last))
+        first = next_first
+    return found
+
+
+def _coverage(reader: Reader, scope: Scope, rows: dict[Key, Figures], whole: Coverage) -> None:
+    """Count registered generators and their plans into every row that they belong to.
+
+    A dimension of the waste itself (code, group, state) does not divide generators: each such row is held
+    against all of them within its other dimensions.
+    """
+    generators = {
+        row.party
+        for row in reader.execute(
+            select(ORGANISATION.c.party, ORGANISATION.c.roles).where(
+                ORGANISATION.c.log == scope.log,
+                ORGANISATION.c.admitted,
+                ORGANISATION.c.seq < scope.size,
+            )
+        )
+        if Role.GENERATOR in row.roles.split(",")
+    }
+    treating = select(SITE).where(SITE.c.log == scope.log, SITE.c.seq < scope.size)
+    sites = [dict(row) for row in reader.execute(treating).mappings() if row["party"] in generators]
+    plans: dict[str, int] = {}
+    years = {scope.start.year, scope.end.year}
+    for line in reader.execute(
+        select(PLAN_LINE).where(PLAN_LINE.c.log == scope.log, PLAN_LINE.c.seq < scope.size)
+    ).mappings():
+        if line["year"] in years:
+            plans[line["site"]] = plans.get(line["site"], 0) + int(line["mass_g"])
+    for site in sites:
+        if site["site_kind"] == "treatment":
+            continue
+        whole.generators.add(site["party"])
+        whole.planned_year_g += plans.get(site["site"], 0)
+        for key, figures in rows.items():
+            if _belongs(scope, key, site):
+                figures.coverage.generators.add(site["party"])
+                figures.coverage.planned_year_g += plans.get(site["site"], 0)
+
+
+def _belongs(scope: Scope, key: Key, site: Row) -> bool:
+    values = dict(zip(scope.by, key, strict=True))
+    areas = {site["district"] or "", site["commune"] or ""}
+    return (
+        values.get("zone_kind", site["zone_kind"]) == site["zone_kind"]
+        and values.get("zone", site["zone"] or "") == (site["zone"] or "")
+        and values.get("generator", site["party"]) == site["party"]
+        and ("area" not in values or values["area"] in areas)
+    )

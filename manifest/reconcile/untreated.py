@@ -1,0 +1,121 @@
+"""The list behind the ratio: every lot with grams still to be treated, where they are and since when."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import and_, func, select
+
+from ledger.db import Reader
+from manifest.reconcile.figures import STORED, TRANSFERRED, add_months
+from manifest.reference import Reference
+from manifest.views import LOT, MANIFEST, ORGANISATION, POSTING
+from manifest.vocabulary import Account, LotKind, local_date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untreated:
+    """Grams of a lot that no final method has treated; ``due_on`` is None where the law sets no date."""
+
+    lot: str
+    code: str
+    generator: str
+    generator_name: str
+    zone_kind: str
+    account: Account
+    place: str
+    manifest: str | None
+    number: str | None
+    grams: int
+    since: date
+    due_on: date | None
+    opening: bool
+
+    def as_json(self, as_of: date) -> dict[str, Any]:
+        """Return the row as plain values, with its age in days."""
+        return {
+            "lot": self.lot,
+            "code": self.code,
+            "generator": self.generator,
+            "generator_name": self.generator_name,
+            "zone_kind": self.zone_kind,
+            "where": self.account.value,
+            "place": self.place,
+            "manifest": self.manifest,
+            "number": self.number,
+            "mass_g": self.grams,
+            "since": self.since.isoformat(),
+            "age_days": (as_of - self.since).days,
+            "due_on": self.due_on.isoformat() if self.due_on else None,
+            "overdue": self.due_on is not None and self.due_on < as_of,
+            "opening": self.opening,
+        }
+
+
+def untreated(
+    reader: Reader, log: int, *, as_of: date, reference: Reference, at_size: int | None = None
+) -> list[Untreated]:
+    """Return every lot's grams that are stored, on the way, at a facility or unexplained; largest first."""
+    open_accounts = [account.value for account in (*STORED, *TRANSFERRED, Account.UNEXPLAINED)]
+    # What is stored is the lot's own, whichever manifest it came back with.
+    manifest = func.nullif(func.max(func.coalesce(POSTING.c.manifest, "")), "").label("manifest")
+    grouped = (
+        select(
+            POSTING.c.lot,
+            POSTING.c.account,
+            POSTING.c.place,
+            manifest,
+            func.sum(POSTING.c.grams).label("grams"),
+            func.min(POSTING.c.posted_on).label("since"),
+        )
+        .where(POSTING.c.log == log, POSTING.c.posted_on <= as_of, POSTING.c.account.in_(open_accounts))
+        .group_by(POSTING.c.lot, POSTING.c.account, POSTING.c.place)
+        .having(func.sum(POSTING.c.grams) > 0)
+    )
+    if at_size is not None:
+        grouped = grouped.where(POSTING.c.seq < at_size)
+    sums = grouped.subquery()
+    query = (
+        select(
+            sums,
+            LOT.c.code,
+            LOT.c.party,
+            LOT.c.zone_kind,
+            LOT.c.generated_on,
+            LOT.c.lot_kind,
+            ORGANISATION.c.name,
+            MANIFEST.c.number,
+            MANIFEST.c.transferred_at,
+        )
+        .join(LOT, and_(LOT.c.log == log, LOT.c.lot == sums.c.lot))
+        .join(ORGANISATION, and_(ORGANISATION.c.log == log, ORGANISATION.c.party == LOT.c.party))
+        .outerjoin(MANIFEST, and_(MANIFEST.c.log == log, MANIFEST.c.manifest == sums.c.manifest))
+        .order_by(sums.c.grams.desc(), sums.c.lot)
+    )
+    storage = reference.rule("storage_limit_months", as_of).integer
+    treatment = reference.rule("treatment_limit_months", as_of).integer
+    return [_read(dict(row), storage, treatment) for row in reader.execute(query).mappings()]
+
+
+def _read(row: dict[str, Any], storage_months: int, treatment_months: int) -> Untreated:
+    account = Account(row["account"])
+    stored = account in STORED
+    since = (
+        row["generated_on"] if stored or row["transferred_at"] is None else local_date(row["transferred_at"])
+    )
+    months = storage_months if stored else treatment_months
+    return Untreated(
+        lot=row["lot"],
+        code=row["code"],
+        generator=row["party"],
+        generator_name=row["name"],
+        zone_kind=row["zone_kind"],
+        account=account,
+        place=row["place"],
+        manifest=None if stored else row["manifest"],
+        number=None if stored else row["number"],
+        grams=int(row["grams"]),
+        since=since,
+        due_on=None if account is Account.UNEXPLAINED else add_months(since, months),
+        opening=row["lot_kind"] == LotKind.OPENING,
+    )

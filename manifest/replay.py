@@ -1,0 +1,187 @@
+"""The views from nothing: replay the ledger through the judge in memory, compare with the tables, or rebuild.
+
+Replaying judges every act again, at its own time and on the state of its own moment, so it is also the
+auditor's answer to whether what stands in the ledger was allowed to be written.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Table, delete, insert, select
+
+from ledger.changes import RECORDED_AT, SEQ, Add, Change, Insert, Put, Reads
+from ledger.db import Reader, Row, Writer
+from ledger.errors import Refused
+from ledger.event import Event
+from ledger.keys import KeyRing, ended, introduced
+from ledger.store import KEY, STREAM, StoredEntry, entries
+from ledger.verify import Finding
+from ledger.writer import Act
+from manifest.acts import read_stored
+from manifest.reference import Reference
+from manifest.service import Judge
+from manifest.views import LOT, VIEW_TABLES
+
+Names = tuple[str, ...]
+Values = tuple[Any, ...]
+
+
+class _Rows:
+    """A table in memory, with an index for every combination of columns that was asked for."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.key: Names = tuple(c.name for c in table.primary_key.columns if c.name != "log")
+        self.rows: dict[Values, Row] = {}
+        self._indices: dict[Names, defaultdict[Values, dict[Values, Row]]] = {}
+
+    def find(self, equal: Mapping[str, Any]) -> list[Row]:
+        names = tuple(sorted(equal))
+        index = self._indices.get(names)
+        if index is None:
+            index = self._indices[names] = defaultdict(dict)
+            for key, row in self.rows.items():
+                index[tuple(row[name] for name in names)][key] = row
+        found = index.get(tuple(equal[name] for name in names), {})
+        return [found[key] for key in sorted(found)]
+
+    def put(self, row: Row) -> None:
+        key = tuple(row[name] for name in self.key)
+        old = self.rows.get(key)
+        for names, index in self._indices.items():
+            if old is not None:
+                index[tuple(old[name] for name in names)].pop(key, None)
+            index[tuple(row[name] for name in names)][key] = row
+        self.rows[key] = row
+
+    def get(self, key: Mapping[str, Any]) -> Row | None:
+        return self.rows.get(tuple(key[name] for name in self.key))
+
+
+class MemoryReads(Reads):
+    """The look-ups of a judge, answered from a replay instead of the database."""
+
+    def __init__(self, log: int) -> None:
+        self.log = log
+        self.memo: dict[str, Any] = {}
+        self.tables = {table.name: _Rows(table) for table in (*VIEW_TABLES, KEY, STREAM)}
+
+    def rows(self, table: Table, **equal: Any) -> list[Row]:
+        """Return the rows whose columns have these values."""
+        return self.tables[table.name].find(equal)
+
+    def stream(self, name: str) -> list[StoredEntry]:
+        """Answer with nothing: the manifests of a replay are remembered, not loaded again."""
+        assert not self.rows(STREAM, name=name), "a replayed manifest stands in the memo"
+        return []
+
+    def apply(self, change: Change, known: Mapping[Any, Any]) -> None:
+        """Carry out one change."""
+        rows = self.tables[change.table.name]
+        blank = {column.name: None for column in change.table.columns} | {"log": self.log}
+
+        def filled(values: Mapping[str, Any]) -> Row:
+            return {
+                name: known.get(value, value) if value in known else value for name, value in values.items()
+            }
+
+        match change:
+            case Insert(_, row):
+                rows.put(blank | filled(row))
+            case Put(_, key, row):
+                rows.put((rows.get(key) or blank) | filled(key) | filled(row))
+            case Add(_, key, column, amount):
+                old = rows.get(key) or blank | filled(key) | {column: 0}
+                rows.put(old | {column: int(old[column] or 0) + amount})
+
+
+class Replay:
+    """A replay of a log: `reads` holds the views as they stand after the entries taken so far."""
+
+    def __init__(self, log: int, reference: Reference) -> None:
+        self.reads = MemoryReads(log)
+        self._judge = Judge(reference)
+        self._ring = KeyRing()
+
+    def take(self, stored: StoredEntry) -> None:
+        """Judge the next entry and write what follows; raise Refused when it was not allowed."""
+        event, _ = read_stored(stored)
+        entry = stored.parse()
+        new = {key.kid: key for key in introduced(event, stored.seq)}
+        keys = [new.get(actor.kid) or self._ring.get(actor.kid) for actor in event.actors]
+        known = tuple(key for key in keys if key is not None)
+        act = Act(event, entry.envelope, known, entry.recorded_at)
+        changes = self._judge(self.reads, act)
+        for change in changes:
+            self.reads.apply(change, {SEQ: stored.seq, RECORDED_AT: entry.recorded_at})
+        self._learn(event, stored.seq)
+
+    def _learn(self, event: Event, seq: int) -> None:
+        self._ring.learn(event, seq)
+        self.reads.tables[STREAM.name].put({"stream": event.stream, "name": event.stream})
+        for kid in [*(key.kid for key in introduced(event, seq)), ended(event)]:
+            if kid is not None and (key := self._ring.get(kid)) is not None:
+                self.reads.tables[KEY.name].put(
+                    {"key": kid, "kid": kid, "party": key.party, "since": key.since, "until": key.until}
+                )
+
+
+def replay(stored: Iterable[StoredEntry], log: int, reference: Reference) -> tuple[Replay, list[Finding]]:
+    """Return the replay of entries, and a finding for each one that the judge would not have let in."""
+    done = Replay(log, reference)
+    findings = []
+    for entry in stored:
+        try:
+            done.take(entry)
+        except Refused as refused:
+            findings.append(Finding(entry.seq, "manifest.act_not_allowed", str(refused)))
+    return done, findings
+
+
+def audit(reference: Reference) -> Any:
+    """Return the verification step that replays the ledger and compares every view with its table."""
+
+    def step(reader: Reader, log: int) -> Iterator[Finding]:
+        done, findings = replay(entries(reader, log), log, reference)
+        yield from findings
+        for table in VIEW_TABLES:
+            expected = done.reads.tables[table.name]
+            yield from _compare(reader, log, table, expected, done.reads.tables[LOT.name])
+
+    return step
+
+
+def _compare(reader: Reader, log: int, table: Table, expected: _Rows, lots: _Rows) -> Iterator[Finding]:
+    missing = dict(expected.rows)
+    for mapping in reader.execute(select(table).where(table.c.log == log)).mappings():
+        row = dict(mapping)
+        key = tuple(row[name] for name in expected.key)
+        wanted = missing.pop(key, None)
+        place = f"{table.name} {'/'.join(map(str, key))}"
+        if wanted is None:
+            yield Finding(_seq(row, lots), "manifest.view_row_unexpected", place)
+        elif wanted != row:
+            columns = ", ".join(name for name in row if row[name] != wanted[name])
+            yield Finding(_seq(wanted, lots), "manifest.view_differs", f"{place}: {columns}")
+    for key, row in missing.items():
+        place = f"{table.name} {'/'.join(map(str, key))}"
+        yield Finding(_seq(row, lots), "manifest.view_row_missing", place)
+
+
+def _seq(row: Row, lots: _Rows) -> int | None:
+    """Return the entry behind a row: its own, or the one that declared the lot whose balance it is."""
+    lot = lots.get({"lot": row["lot"]}) if "lot" in row else None
+    found: int | None = row.get("seq", lot["seq"] if lot else None)
+    return found
+
+
+def rebuild(writer: Writer, log: int, reference: Reference) -> list[Finding]:
+    """Write the views anew from the ledger; return a finding for each entry that was not allowed in."""
+    done, findings = replay(list(entries(writer, log)), log, reference)
+    for table in VIEW_TABLES:
+        writer.execute(delete(table).where(table.c.log == log))
+        made = list(done.reads.tables[table.name].rows.values())
+        if made:
+            writer.execute(insert(table), made)
+    return findings

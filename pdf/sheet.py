@@ -1,0 +1,157 @@
+"""A manifest as the form has it: which party stands in which section, which act is signed in which box."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from manifest.consignment import Manifest
+from manifest.events import Accepted, Completed, HandedOver, Registered, Treated
+from manifest.vocabulary import VIETNAM
+from pdf.form import (
+    ADJUSTED_NOTE,
+    COMPLETION,
+    GENERATOR_CONFIRMS,
+    RECEIPT_1,
+    RECEIPT_2,
+    Box,
+    Filled,
+    LineRow,
+    PartyBlock,
+    Sheet,
+)
+
+Party = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """An act of the manifest: its event, when, by which parties, and who signed for each of them."""
+
+    event: object
+    at: datetime
+    parties: tuple[str, ...]
+    signer_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is registered of the parties: organisation and site rows, and the permit's number."""
+
+    organisations: Mapping[str, Party]
+    sites: Mapping[str, Party]
+    permit_numbers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A box that one party signs, with what it fills in."""
+
+    party: str
+    at: datetime
+    filled: Filled
+
+
+def sheet(manifest: Manifest, known: Known, *, head: str, verify_url: str) -> Sheet:
+    """Return the manifest's sheet.
+
+    A carry-only permit holder that takes the load stands as facility 1 and the facility that treats as
+    facility 2; otherwise the facility that treats is facility 1 (decision B13). ``head`` is the hash of the
+    stream's last envelope, which covers everything that was signed.
+    """
+    registered = manifest.registered
+    carrier = _carrier(registered)
+    treating = _block(known, registered.facility, known.sites.get(registered.facility_site))
+    carrying = _block(known, carrier, None) if carrier else None
+    return Sheet(
+        edition=registered.form,
+        province=str(known.sites[registered.site]["province"]),
+        number=str(registered.number),
+        generator=_block(known, registered.generator, known.sites.get(registered.site)),
+        facility_1=carrying or treating,
+        facility_2=treating if carrying else None,
+        carrier=None,
+        lines=tuple(
+            LineRow(
+                n=line.number,
+                name=line.declared.name,
+                state=line.declared.state.value,
+                code=line.declared.code,
+                mass_g=line.declared.mass_g,
+                methods=line.declared.planned_methods,
+            )
+            for line in manifest.lines
+        ),
+        manifest_id=manifest.id,
+        data_sha256=head,
+        verify_url=verify_url,
+        boxes=tuple(
+            Box(key=key, party=str(known.organisations[party]["name"])) for key, party in boxes(registered)
+        ),
+    )
+
+
+def boxes(registered: Registered) -> tuple[tuple[str, str], ...]:
+    """Return the boxes of the form and the party of each, in the order of signing (decision B9)."""
+    carrier = _carrier(registered)
+    found = [(GENERATOR_CONFIRMS, registered.generator), (RECEIPT_1, carrier or registered.facility)]
+    if carrier:
+        found.append((RECEIPT_2, registered.facility))
+    return (*found, (COMPLETION, registered.facility))
+
+
+def signatures(manifest: Manifest, happened: Sequence[Happened]) -> list[Signature]:
+    """Return the boxes that the manifest's acts have signed so far, in order.
+
+    The facility's own receipt is its acceptance; a carrier's is the hand-over to it.
+    """
+    registered = manifest.registered
+    carrier = _carrier(registered)
+    made: dict[str, Signature] = {}
+    methods: dict[int, list[str]] = {}
+    for act in happened:
+        match act.event:
+            case Registered():
+                made[GENERATOR_CONFIRMS] = _sign(GENERATOR_CONFIRMS, registered.generator, act, {})
+            case HandedOver(taker=taker, vehicle_plate=plate) if carrier and taker == carrier:
+                made.setdefault(RECEIPT_1, _sign(RECEIPT_1, carrier, act, {"vehicle": plate}))
+            case Accepted():
+                key = RECEIPT_2 if carrier else RECEIPT_1
+                values = {"vehicle": manifest.legs[-1].vehicle_plate}
+                if any(line.mass.accepted_g != line.mass.declared_g for line in manifest.lines):
+                    values["note"] = ADJUSTED_NOTE
+                made[key] = _sign(key, registered.facility, act, values)
+            case Treated(parts=parts):
+                for part in parts:
+                    applied = methods.setdefault(part.line, [])
+                    applied += [method for method in part.methods if method not in applied]
+            case Completed():
+                values = {f"methods_{line}": ", ".join(applied) for line, applied in methods.items()}
+                made[COMPLETION] = _sign(COMPLETION, registered.facility, act, values)
+    return [made[key] for key, _ in boxes(registered) if key in made]
+
+
+def _sign(key: str, party: str, act: Happened, values: dict[str, str]) -> Signature:
+    day = act.at.astimezone(VIETNAM).strftime("%d/%m/%Y")
+    return Signature(
+        party, act.at, Filled(key=key, values={"signer_name": act.signer_name, "signed_on": day, **values})
+    )
+
+
+def _carrier(registered: Registered) -> str | None:
+    """Return the carry-only permit holder, if one takes part."""
+    own = {registered.generator, registered.facility}
+    return next((carrier.party for carrier in registered.carriers if carrier.party not in own), None)
+
+
+def _block(known: Known, party: str, site: Party | None) -> PartyBlock:
+    organisation = known.organisations[party]
+    code = known.permit_numbers.get(party) or (site or {}).get("code") or ""
+    return PartyBlock(
+        name=str(organisation["name"]),
+        code=str(code),
+        office_address=str(organisation["address"]),
+        phone=str(organisation["phone"] or ""),
+        site_address=str((site or organisation)["address"]),
+        site_phone=str((site or {}).get("phone") or ""),
+    )

@@ -1,0 +1,220 @@
+"""Treated against generated: every gram in one place, nothing counted twice, nothing rounded up."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from ledger.db import reading
+from ledger.errors import Malformed
+from manifest import events as e
+from manifest.reconcile.figures import add_months, share
+from manifest.reconcile.ratio import ratio
+from manifest.reconcile.untreated import untreated
+from manifest.reference import default
+from manifest.vocabulary import PLACES, Account, PermitKind, Role, State
+from tests.world import CODE, GENERATOR, RIVAL, World, line
+
+YEAR = {"start": date(2025, 1, 1), "end": date(2025, 12, 31)}
+KG = 1000
+
+
+def table(world: World, **wanted: Any) -> dict[str, Any]:
+    """Return the ratio of a world as JSON, whole unless cut."""
+    with reading(world.engine) as reader:
+        arguments: dict[str, Any] = {**YEAR, "by": (), "reference": default(), **wanted}
+        return ratio(reader, world.ledger.log, **arguments).as_json()
+
+
+def whole(world: World, **wanted: Any) -> dict[str, Any]:
+    """Return the total of the ratio."""
+    total: dict[str, Any] = table(world, **wanted)["total"]
+    return total
+
+
+def test_every_gram_is_in_exactly_one_place(engine: Engine) -> None:
+    world = World.open(engine)
+    world.journey(500 * KG)
+    world.lot(70 * KG)
+    world.register(line(mass_g=100 * KG)).hand_over()
+    world.register(line(mass_g=200 * KG)).hand_over().arrive().weigh(150 * KG).accept((150 * KG, 0))
+    world.register(line(mass_g=300 * KG)).hand_over().arrive().weigh(310 * KG).accept((300 * KG, 10 * KG))
+    world.treat(100 * KG, methods=("SC",))
+    total = whole(world)
+    assert total["generated"] == (500 + 70 + 100 + 200 + 310) * KG
+    assert sum(total[account.value] for account in PLACES) == total["generated"]
+    assert (total["treated_service"], total["stored"]) == (500 * KG, 70 * KG)
+    assert (total["in_transit"], total["at_facility"], total["interim"]) == (110 * KG, 350 * KG, 100 * KG)
+    assert total["unexplained"] == 50 * KG
+    assert total["cohort"] == share(500, 1180)
+    assert (
+        total["not_due"] + total["overdue"] + total["unexplained"] + total["treated_service"]
+        == total["generated"]
+    )
+
+
+def test_a_difference_within_the_tolerance_restates_what_was_generated(engine: Engine) -> None:
+    world = World.open(engine)
+    world.register(line(mass_g=1000 * KG)).hand_over().arrive().weigh(1050 * KG).accept((1050 * KG, 0))
+    world.treat(1050 * KG).complete()
+    total = whole(world)
+    assert (total["generated"], total["treated_service"], total["unexplained"]) == (1050 * KG, 1050 * KG, 0)
+    assert total["cohort"] == "1.000000"
+
+
+def test_a_surplus_beyond_the_tolerance_is_treated_but_not_credited(engine: Engine) -> None:
+    world = World.open(engine)
+    world.register(line(mass_g=1000 * KG)).hand_over().arrive().weigh(1200 * KG).accept((1200 * KG, 0))
+    world.treat(1200 * KG).complete()
+    total = whole(world)
+    assert (total["generated"], total["treated_service"], total["unexplained"]) == (
+        1200 * KG,
+        1000 * KG,
+        200 * KG,
+    )
+    assert not total["may_say_all_treated"]
+
+
+def test_treatment_by_a_method_that_the_permit_does_not_name_is_not_credited(engine: Engine) -> None:
+    world = World.open(engine)
+    world.register(line(mass_g=10 * KG)).hand_over().arrive().weigh(10 * KG).accept((10 * KG, 0))
+    world.treat(10 * KG, methods=("C",)).complete()
+    total = whole(world)
+    assert (total["treated_service"], total["unexplained"], total["cohort"]) == (0, 10 * KG, "0.000000")
+
+
+def test_flow_counts_by_day_of_treatment_and_cohort_by_day_of_generation(engine: Engine) -> None:
+    world = World.open(engine)
+    world.register(line(mass_g=100 * KG)).hand_over().arrive().weigh(100 * KG).accept((100 * KG, 0))
+    world.tick(days=100).treat(100 * KG).complete()
+    rows = table(world, by=("quarter",))["rows"]
+    assert [(row["quarter"], row["cohort"], row["flow"]) for row in rows] == [
+        ("2025-Q2", "1.000000", "0.000000"),
+        ("2025-Q3", None, None),
+    ]
+    assert rows[1]["flow_treated"] == 100 * KG
+    assert rows[1]["opening"] == 100 * KG
+
+
+def test_opening_stock_is_a_row_of_its_own_and_never_generated(engine: Engine) -> None:
+    world = World.open(engine)
+    body = e.OpeningDeclared(
+        lot=world.id(), site="site:generator", code=CODE, state=State.LIQUID, mass_g=40 * KG,
+        generated_on=date(2024, 11, 3),
+    )  # fmt: skip
+    world.act(body, (GENERATOR, Role.GENERATOR), stream=body.lot)
+    world.lot(10 * KG)
+    total = whole(world)
+    assert (total["generated"], total["opening"], total["stored"]) == (10 * KG, 40 * KG, 10 * KG)
+
+
+def test_self_treatment_counts_only_under_a_permit_line(engine: Engine) -> None:
+    world = World.open(engine)
+    world.add_permit(GENERATOR, kind=PermitKind.ENVIRONMENTAL, methods=("TĐ",), permit="permit:own")
+    lot = world.lot(10 * KG)
+    for permit, mass_g in (("permit:own", 6 * KG), (None, 4 * KG)):
+        body = e.SelfTreated(
+            lot=lot, mass_g=mass_g, methods=("TĐ",), treated_on=world.now.date(), permit=permit
+        )
+        world.act(body, (GENERATOR, Role.GENERATOR), stream=lot)
+    total = whole(world)
+    assert (total["self_treated"], total["unexplained"], total["cohort"]) == (6 * KG, 4 * KG, "0.600000")
+
+
+def test_what_is_late_is_late_by_law_and_to_the_day(engine: Engine) -> None:
+    world = World.open(engine)
+    day = world.now.date()
+    world.lot(10 * KG)
+    world.register(line(mass_g=20 * KG)).hand_over()
+    storage, treatment = add_months(day, 12), add_months(day, 6)
+    late = {
+        on: (total["not_due"], total["overdue"])
+        for on in (
+            treatment,
+            date.fromordinal(treatment.toordinal() + 1),
+            date.fromordinal(storage.toordinal() + 1),
+        )
+        if (total := whole(world, as_of=on))
+    }
+    assert list(late.values()) == [(30 * KG, 0), (10 * KG, 20 * KG), (0, 30 * KG)]
+
+
+def test_coverage_names_who_is_registered_and_silent(engine: Engine) -> None:
+    world = World.open(engine)
+    world.lot(10 * KG)
+    coverage = whole(world)["coverage"]
+    assert (coverage["generators"], coverage["reporting"], coverage["sufficient"]) == (4, 1, False)
+    assert whole(world, by=("generator",))["coverage"]["generators"] == 4
+
+
+def test_a_lot_has_the_area_of_the_map_of_its_day(engine: Engine) -> None:
+    world = World.open(engine)
+    world.tick(days=90)
+    world.lot(10 * KG, generated_on=date(2025, 6, 30))
+    world.tick(days=2)
+    world.lot(20 * KG, generated_on=date(2025, 7, 1))
+    rows = table(world, by=("area",))["rows"]
+    assert [(row["area"], row["generated"]) for row in rows] == [("00493", 20 * KG), ("017", 10 * KG)]
+
+
+def test_the_same_size_gives_the_same_bytes_for_ever(engine: Engine) -> None:
+    world = World.open(engine)
+    world.journey()
+    assert world.last is not None
+    size = world.last.receipt.seq + 1
+    then = table(world, by=("zone_kind", "quarter"), at_size=size)
+    world.tick(days=40)
+    world.journey().register().hand_over()
+    world.add_party("org:newcomer", "Công ty Đến Sau", Role.GENERATOR)
+    assert table(world, by=("zone_kind", "quarter"), at_size=size) == then
+    assert table(world)["checkpoint"]["size"] > size
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        ({"by": ("colour",)}, "manifest.dimension_unknown"),
+        ({"start": date(2026, 1, 1)}, "manifest.period_empty"),
+        ({"at_size": 10**6}, "manifest.size_unknown"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(engine: Engine, wanted: dict[str, Any], code: str) -> None:
+    world = World.open(engine)
+    with pytest.raises(Malformed) as refused:
+        table(world, **wanted)
+    assert refused.value.code == code
+
+
+def test_the_untreated_list_names_every_gram_that_the_ratio_leaves_open(engine: Engine) -> None:
+    world = World.open(engine)
+    world.journey()
+    world.lot(7 * KG, party=RIVAL)
+    world.register(line(mass_g=100 * KG)).hand_over()
+    world.register(line(mass_g=200 * KG)).hand_over().arrive().weigh(150 * KG).accept((150 * KG, 0))
+    with reading(world.engine) as reader:
+        found = untreated(reader, world.ledger.log, as_of=world.now.date(), reference=default())
+    total = whole(world)
+    assert sum(item.grams for item in found) == total["generated"] - total["treated_service"]
+    assert {item.account for item in found} == {
+        Account.STORED, Account.IN_TRANSIT, Account.AT_FACILITY, Account.UNEXPLAINED
+    }  # fmt: skip
+    assert all(item.number for item in found if item.account is not Account.STORED)
+    assert [item.grams for item in found] == sorted((item.grams for item in found), reverse=True)
+
+
+@given(st.integers(0, 10**15), st.integers(1, 10**15))
+def test_a_share_is_cut_and_never_says_more_than_is_true(part: int, of: int) -> None:
+    text = share(part, of)
+    assert text is not None
+    whole_part, _, decimals = text.partition(".")
+    millionths = int(whole_part) * 10**6 + int(decimals)
+    assert millionths * of <= part * 10**6 < (millionths + 1) * of
+
+
+def test_the_month_that_is_too_short_ends_on_its_last_day() -> None:
+    assert add_months(date(2025, 8, 31), 6) == date(2026, 2, 28)
+    assert add_months(date(2024, 2, 29), 12) == date(2025, 2, 28)
+    assert add_months(date(2025, 11, 30), 1) == date(2025, 12, 30)
