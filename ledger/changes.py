@@ -6,15 +6,14 @@ holds; the changes are the view rows that go in with the entry, in the same tran
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Insert as Insert_
-from sqlalchemy import Table, Update, bindparam, insert, update
+from sqlalchemy import Table
 from sqlalchemy.exc import IntegrityError
 
 from ledger.db import Reader, Row, Writer
 from ledger.errors import Conflict, Problem
+from ledger.statements import adding, inserting, named, updating
 from ledger.store import STREAM, StoredEntry, one, rows, stream_events
 
 
@@ -123,7 +122,7 @@ def write(writer: Writer, log: int, change: Change, known: Mapping[_Placeholder,
     try:
         match change:
             case Insert(table, row):
-                writer.execute(_inserting(table), {"log": log, **filled(row)})
+                writer.execute(inserting(table), {"log": log, **filled(row)})
             case Put(table, key, row):
                 _put(writer, table, {"log": log, **filled(key)}, filled(row))
             case Add(table, key, column, amount):
@@ -134,38 +133,13 @@ def write(writer: Writer, log: int, change: Change, known: Mapping[_Placeholder,
 
 def _put(writer: Writer, table: Table, key: Row, row: Row) -> None:
     if one(writer, table, **key) is None:
-        writer.execute(_inserting(table), {**key, **row})
+        writer.execute(inserting(table), {**key, **row})
     elif row:
-        writer.execute(_updating(table, tuple(key), tuple(row)), _named(key) | row)
+        writer.execute(updating(table, tuple(key), tuple(row)), named(key) | row)
 
 
 def _add(writer: Writer, table: Table, key: Row, column: str, amount: int) -> None:
     # An upsert would check the constraint against the amount alone, which may well be negative.
-    added = writer.execute(_adding(table, tuple(key), column), _named(key) | {"amount": amount})
+    added = writer.execute(adding(table, tuple(key), column), named(key) | {"amount": amount})
     if added.rowcount == 0:
-        writer.execute(_inserting(table), {**key, column: amount})
-
-
-def _named(key: Row) -> Row:
-    return {f"key_{name}": value for name, value in key.items()}
-
-
-@cache
-def _inserting(table: Table) -> Insert_:
-    return insert(table)
-
-
-def _keyed(table: Table, names: tuple[str, ...]) -> Update:
-    columns = [table.c[name] for name in names]
-    conditions = [column == bindparam(f"key_{column.name}", type_=column.type) for column in columns]
-    return update(table).where(*conditions)
-
-
-@cache
-def _updating(table: Table, key: tuple[str, ...], names: tuple[str, ...]) -> Update:
-    return _keyed(table, key).values({name: bindparam(name, type_=table.c[name].type) for name in names})
-
-
-@cache
-def _adding(table: Table, key: tuple[str, ...], column: str) -> Update:
-    return _keyed(table, key).values({column: table.c[column] + bindparam("amount")})
+        writer.execute(inserting(table), {**key, column: amount})

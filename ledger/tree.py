@@ -5,6 +5,7 @@ Leaves and roots are 32-byte SHA-256 hashes; a proof is a tuple of such hashes, 
 
 import hashlib
 from collections.abc import Sequence
+from functools import reduce
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
@@ -116,3 +117,24 @@ def verify_consistency(
 
 def _hashes(*values: bytes) -> bool:
     return all(len(value) == hashlib.sha256().digest_size for value in values)
+
+
+class CompactRange:
+    """The roots of the complete subtrees over the leaves so far: enough to know the root at any size."""
+
+    def __init__(self) -> None:
+        self._nodes: list[tuple[int, bytes]] = []
+
+    def push(self, leaf: bytes) -> None:
+        """Add a leaf."""
+        height = 0
+        while self._nodes and self._nodes[-1][0] == height:
+            leaf = node_hash(self._nodes.pop()[1], leaf)
+            height += 1
+        self._nodes.append((height, leaf))
+
+    def root(self) -> bytes:
+        """Return the root over the leaves so far."""
+        if not self._nodes:
+            return EMPTY_ROOT
+        return reduce(lambda right, left: node_hash(left, right), (node for _, node in reversed(self._nodes)))

@@ -18,13 +18,13 @@ thousand.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial, reduce
+from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, LargeBinary, String, Table, func, literal_column, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from ledger.checkpoint import NoteKey, open_checkpoint, parse_vkey
@@ -33,18 +33,18 @@ from ledger.entry import ZERO, Entry, entry_hash, parse_entry
 from ledger.errors import Malformed, NotAllowed, Problem, Refused
 from ledger.event import Event, parse
 from ledger.keys import OPENED, Key, KeyRing, check_signatures, ended, introduced
+from ledger.raw import raw_column, raw_rows
+from ledger.report import FORMAT, Finding, Report, Step
 from ledger.signature import kid_of
 from ledger.store import CHECKPOINT, ENTRY, HASH_BYTES, HEAD, KEY, LOG, STREAM, TILE, TILE_WIDTH, VAULT
-from ledger.tree import EMPTY_ROOT, node_hash
+from ledger.tree import EMPTY_ROOT, CompactRange
 from ledger.trust import Trust
 from ledger.types import to_ms
 from ledger.vault import Secret
 from ledger.writer import key_of
 
-FORMAT = 1
 MAX_FINDINGS = 1000
 MAX_NAMED = 100
-BATCH = 2000
 FENCED = ("ledger_log", "ledger_entry", "ledger_tile", "ledger_checkpoint")
 TABLES = (ENTRY, TILE, HEAD, STREAM, KEY, CHECKPOINT, VAULT)
 KEY_COLUMNS = ("kid", "party", "algorithm", "custody", "public_key", "since", "until")
@@ -54,61 +54,6 @@ _POSTGRES_FENCES = """
     SELECT t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
     WHERE t.tgenabled = 'A' AND p.prosrc LIKE '%RAISE EXCEPTION%'
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as it must be; ``seq`` names the entry where one can be named."""
-
-    seq: int | None
-    code: str
-    detail: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the finding as plain values."""
-        return {"seq": self.seq, "code": self.code, "detail": self.detail}
-
-
-Step = Callable[[Reader, int], Iterable[Finding]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What verification found; ``ok`` when it found nothing.
-
-    ``root`` is the hex root over the stored leaves. At most 1,000 findings are kept of the ``found`` there
-    were. ``trust`` tells whether the keys came from a file or from the log itself, ``guard`` what the memory
-    outside the database says. ``personal_open`` values can be shown, ``personal_redacted`` are gone.
-    """
-
-    ok: bool
-    origin: str
-    size: int
-    root: str
-    findings: tuple[Finding, ...]
-    found: int
-    trust: str
-    guard: str = "not_checked"
-    checkpoint_size: int | None = None
-    signatures: int = 0
-    personal_open: int = 0
-    personal_redacted: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the report as plain values."""
-        return {
-            "ok": self.ok,
-            "origin": self.origin,
-            "size": self.size,
-            "root": self.root,
-            "findings": [finding.as_json() for finding in self.findings],
-            "found": self.found,
-            "guard": self.guard,
-            "trust": self.trust,
-            "checkpoint": None if self.checkpoint_size is None else {"size": self.checkpoint_size},
-            "signatures": self.signatures,
-            "personal": {"open": self.personal_open, "redacted": self.personal_redacted},
-        }
 
 
 def verify(
@@ -199,7 +144,7 @@ class _Run:
 
     def log_row(self) -> None:
         """Find the log; name every table that has rows of a log that is not there."""
-        found = [row for row in _raw(self.reader, LOG, "log", "origin") if None not in row]
+        found = [row for row in raw_rows(self.reader, LOG, "log", "origin") if None not in row]
         wanted = [row for row in found if self.origin in {"", row[1]}]
         if len(wanted) == 1:
             self.log, self.origin = wanted[0]
@@ -209,7 +154,7 @@ class _Run:
             self.add(None, "ledger.trust_mismatch", "origin")
         known = {number for number, _ in found}
         for table in TABLES:
-            numbers = select(_column(self.reader, table, "log")).select_from(table).distinct()
+            numbers = select(raw_column(self.reader, table, "log")).select_from(table).distinct()
             for number in self.reader.execute(numbers).scalars():
                 if number not in known:
                     self.add(None, "ledger.log_unknown", f"{table.name}: log {number}")
@@ -234,7 +179,7 @@ class _Run:
 
     def tiles(self) -> None:
         """Read the stored leaves; they must fill tile after tile."""
-        for level, tile, hashes in _raw(self.reader, TILE, "level", "tile", "hashes", log=self.log):
+        for level, tile, hashes in raw_rows(self.reader, TILE, "level", "tile", "hashes", log=self.log):
             good = (
                 level == 0
                 and tile == len(self.leaves)
@@ -258,7 +203,7 @@ class _Run:
     def entries(self) -> None:
         """Check every entry in order; name those that are missing, and those whose `idem` came before."""
         names = ("seq", "header", "signatures", "event", "stream", "stream_seq", "key", "idem", "recorded_at")
-        for row in _raw(self.reader, ENTRY, *names, log=self.log):
+        for row in raw_rows(self.reader, ENTRY, *names, log=self.log):
             self.rows += 1
             if row[0] is None or row[0] < self.size:
                 self.add(row[0], "ledger.entry_malformed", "seq")
@@ -267,7 +212,7 @@ class _Run:
             self.size = row[0] + 1
             self._entry(*row)
         self._missing_until(max(self.leaf_count, 1))  # a log without entry 0 was never opened
-        seq, key, idem = (_column(self.reader, ENTRY, name) for name in ("seq", "key", "idem"))
+        seq, key, idem = (raw_column(self.reader, ENTRY, name) for name in ("seq", "key", "idem"))
         repeated = select(func.max(seq)).select_from(ENTRY).where(ENTRY.c.log == self.log)
         repeated = repeated.group_by(key, idem).having(func.count() > 1).limit(MAX_NAMED)
         for found in self.reader.execute(repeated).scalars():
@@ -323,7 +268,7 @@ class _Run:
         now = to_ms(entry.recorded_at)
         if sound and now < (self.last_time or 0):
             self.add(seq, "ledger.time_runs_back")
-        self.last_time = max(now, self.last_time or 0) if sound else None
+        self.last_time = now if sound else None
 
     def _lose(self, start: int, stop: int) -> None:
         """Go on without the entries of a range; their keys come from the table, and check themselves."""
@@ -342,7 +287,7 @@ class _Run:
     def _key_moments(self) -> list[tuple[int, bool, Key]]:
         """When keys begin and end, in order, by the rows whose identifier is the hash of their key."""
         moments = []
-        for row in _raw(self.reader, KEY, *KEY_COLUMNS, log=self.log):
+        for row in raw_rows(self.reader, KEY, *KEY_COLUMNS, log=self.log):
             try:
                 key = key_of(dict(zip(KEY_COLUMNS, row, strict=True)))
                 if key.kid != kid_of(key.public) or None in {key.party, key.custody}:
@@ -424,12 +369,12 @@ class _Run:
         """Compare `ledger_stream`, `ledger_key` and `ledger_head` with the replay."""
         self._stream_table()
         keys = {self.key_numbers[key.kid]: _key_row(key) for key in self.ring.all()}
-        for number, *values in _raw(self.reader, KEY, "key", *KEY_COLUMNS, log=self.log):
+        for number, *values in raw_rows(self.reader, KEY, "key", *KEY_COLUMNS, log=self.log):
             if keys.pop(number, None) != values:
                 self.add(None, "ledger.key_table_mismatch", f"key {number}")
         for number in keys:
             self.add(None, "ledger.key_table_mismatch", f"key {number} has no row")
-        heads = list(_raw(self.reader, HEAD, "size", "hash", "recorded_at", log=self.log))
+        heads = list(raw_rows(self.reader, HEAD, "size", "hash", "recorded_at", log=self.log))
         if len(heads) != 1:
             self.add(None, "ledger.head_mismatch", f"{len(heads)} rows")
             return
@@ -445,7 +390,7 @@ class _Run:
     def _stream_table(self) -> None:
         expected = {stream.number: (name, stream) for name, stream in self.streams.items()}
         unexplained = self.lost
-        for number, name, length, head in _raw(
+        for number, name, length, head in raw_rows(
             self.reader, STREAM, "stream", "name", "length", "head", log=self.log
         ):
             known, stream = expected.pop(number, (None, None))
@@ -475,7 +420,7 @@ class _Run:
     def checkpoints(self) -> None:
         """Check every stored checkpoint, and compute the root on the way."""
         tree, place = CompactRange(), 0
-        for size, note in _raw(self.reader, CHECKPOINT, "size", "note", log=self.log):
+        for size, note in raw_rows(self.reader, CHECKPOINT, "size", "note", log=self.log):
             try:
                 checkpoint = open_checkpoint(note or "", self.log_keys, self.origin)
             except Refused as error:
@@ -505,7 +450,7 @@ class _Run:
 
     def vault(self) -> None:
         """Check that each value kept opens a commitment."""
-        for commitment, subject, salt, value in _raw(
+        for commitment, subject, salt, value in raw_rows(
             self.reader, VAULT, "commitment", "subject", "salt", "value", log=self.log
         ):
             if self._opens(commitment, subject, salt, value):
@@ -536,27 +481,6 @@ class _Run:
             self.add(None, error.code, "replay")
 
 
-class CompactRange:
-    """The roots of the complete subtrees over the leaves so far: enough to know the root at any size."""
-
-    def __init__(self) -> None:
-        self._nodes: list[tuple[int, bytes]] = []
-
-    def push(self, leaf: bytes) -> None:
-        """Add a leaf."""
-        height = 0
-        while self._nodes and self._nodes[-1][0] == height:
-            leaf = node_hash(self._nodes.pop()[1], leaf)
-            height += 1
-        self._nodes.append((height, leaf))
-
-    def root(self) -> bytes:
-        """Return the root over the leaves so far."""
-        if not self._nodes:
-            return EMPTY_ROOT
-        return reduce(lambda right, left: node_hash(left, right), (node for _, node in reversed(self._nodes)))
-
-
 class _Ring(KeyRing):
     """The keys of a log that may have holes."""
 
@@ -571,39 +495,3 @@ def _first(moment: tuple[int, bool, Key]) -> int:
 
 def _key_row(key: Key) -> list[Any]:
     return [getattr(key, name) for name in KEY_COLUMNS]
-
-
-def _raw(reader: Reader, table: Table, *names: str, log: int | None = None) -> Iterator[Sequence[Any]]:
-    """Yield rows in the order of the primary key; None stands for a value that its column may not hold."""
-    query = select(*(_column(reader, table, name) for name in names)).select_from(table)
-    query = query.order_by(*table.primary_key.columns).execution_options(yield_per=BATCH)
-    if log is not None:
-        query = query.where(table.c.log == log)
-    texts = [i for i, name in enumerate(names) if isinstance(table.c[name].type, String)]
-    for row in reader.execute(query):
-        if not texts:
-            yield row
-            continue
-        values = list(row)
-        for i in texts:
-            if isinstance(values[i], bytes):
-                values[i] = values[i].decode(errors="replace")
-        yield values
-
-
-def _column(reader: Reader, table: Table, name: str) -> ColumnElement[Any]:
-    """Return a column without the driver's conversions.
-
-    SQLite keeps whatever it is given, in any column, and even its text need not be text; what is not of the
-    column's type comes back as NULL, text as bytes.
-    """
-    quoted = f'{table.name}."{name}"'
-    if not is_sqlite(reader):
-        return literal_column(quoted)
-    match table.c[name].type:
-        case LargeBinary():
-            return literal_column(f"CASE typeof({quoted}) WHEN 'blob' THEN {quoted} END")
-        case String():
-            return literal_column(f"CASE typeof({quoted}) WHEN 'text' THEN CAST({quoted} AS BLOB) END")
-        case _:
-            return literal_column(f"CASE typeof({quoted}) WHEN 'integer' THEN {quoted} END")

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Engine, insert, update
+from sqlalchemy import Engine
 
 from ledger.changes import RECORDED_AT, SEQ, Change, Read, Reads, still_holds, write
 from ledger.checkpoint import NoteSigner, Receipt
-from ledger.db import Reader, Writer, reading, writing
+from ledger.db import Reader, Row, Writer, reading, writing
 from ledger.entry import ZERO, Entry, Envelope, parse_envelope
 from ledger.errors import Conflict, NotAllowed, Problem
 from ledger.event import Event, parse
 from ledger.keys import OPENED, Key, check_signatures, ended, introduced
 from ledger.signature import Algorithm
+from ledger.statements import inserting, named, updating
 from ledger.store import (
     ENTRY,
     HEAD,
@@ -115,7 +116,7 @@ class Ledger:
         if (done := self._recorded_before(reads, envelope, event)) is not None:
             return done
         check_secrets(event.commitments, secrets)
-        head = reader.execute(HEAD.select().where(HEAD.c.log == self.log)).mappings().one()
+        head = _head(reader, self.log)
         if (event.kind == OPENED) != (head["size"] == 0):
             raise Conflict(Problem("ledger.opening_out_of_place", "/kind"))
         keys = check_signatures(envelope, event, head["size"], lambda kid: find_key(reads, kid))
@@ -133,9 +134,9 @@ class Ledger:
             if (found := log_number(writer, self.origin)) is not None:
                 return found[0]  # another process made it meanwhile
             number = max((row["log"] for row in rows(writer, LOG)), default=0) + 1
-            writer.execute(insert(LOG), {"log": number, "origin": self.origin})
+            writer.execute(inserting(LOG), {"log": number, "origin": self.origin})
             writer.execute(
-                insert(HEAD), {"log": number, "size": 0, "hash": bytes.fromhex(ZERO), "recorded_at": 0}
+                inserting(HEAD), {"log": number, "size": 0, "hash": bytes.fromhex(ZERO), "recorded_at": 0}
             )
         return number
 
@@ -163,7 +164,7 @@ class Ledger:
         with writing(self.engine, self.log) as writer:
             if not still_holds(writer, self.log, prepared.seen):
                 return None
-            head = writer.execute(HEAD.select().where(HEAD.c.log == self.log)).mappings().one()
+            head = _head(writer, self.log)
             if (act.event.kind == OPENED) != (head["size"] == 0):
                 return None
             entry = Entry(
@@ -179,7 +180,7 @@ class Ledger:
                 write(writer, self.log, change, known)
             for secret in prepared.secrets:
                 row = {"commitment": secret.commitment, "subject": secret.subject, "salt": secret.salt}
-                writer.execute(insert(VAULT), {"log": self.log, **row, "value": secret.value})
+                writer.execute(inserting(VAULT), {"log": self.log, **row, "value": secret.value})
         return self._answer(entry)
 
     def _insert(self, writer: Writer, entry: Entry, event: Event) -> None:
@@ -189,7 +190,7 @@ class Ledger:
         assert key is not None
         data, leaf = entry.to_bytes(), entry.hash
         writer.execute(
-            insert(ENTRY),
+            inserting(ENTRY),
             {
                 "log": self.log,
                 "seq": entry.seq,
@@ -204,13 +205,17 @@ class Ledger:
             },
         )
         _append_leaf(writer, self.log, entry.seq, leaf)
-        moved = writer.execute(
-            update(HEAD)
-            .where(HEAD.c.log == self.log, HEAD.c.size == entry.seq, HEAD.c.hash == bytes.fromhex(entry.prev))
-            .values(size=entry.seq + 1, hash=leaf, recorded_at=to_ms(entry.recorded_at))
-        )
+        expected = {"log": self.log, "size": entry.seq, "hash": bytes.fromhex(entry.prev)}
+        now = {"size": entry.seq + 1, "hash": leaf, "recorded_at": to_ms(entry.recorded_at)}
+        moved = writer.execute(updating(HEAD, tuple(expected), tuple(now)), named(expected) | now)
         if moved.rowcount != 1:
             raise Conflict(Problem("ledger.head_moved"))
+
+
+def _head(reader: Reader, log: int) -> Row:
+    head = one(reader, HEAD, log=log)
+    assert head is not None, "a log has its head from the start"
+    return head
 
 
 def find_key(reads: Reads, kid: str) -> Key | None:
@@ -242,40 +247,37 @@ def _learn_keys(writer: Writer, log: int, event: Event, seq: int) -> None:
     for number, key in enumerate(new, start=count):
         row = {"kid": key.kid, "party": key.party, "algorithm": key.algorithm.value, "custody": key.custody}
         writer.execute(
-            insert(KEY),
+            inserting(KEY),
             {"log": log, "key": number, **row, "public_key": key.public_key, "since": seq, "until": None},
         )
     if (kid := ended(event)) is not None:
-        writer.execute(update(KEY).where(KEY.c.log == log, KEY.c.kid == kid).values(until=seq))
+        key_ended = {"log": log, "kid": kid}
+        writer.execute(updating(KEY, ("log", "kid"), ("until",)), named(key_ended) | {"until": seq})
 
 
 def _move_stream(writer: Writer, log: int, name: str, head: str) -> tuple[int, int]:
     """Move a stream's head; return its number and the event's place in it."""
     row = one(writer, STREAM, log=log, name=name)
     if row is not None:
-        writer.execute(
-            update(STREAM)
-            .where(STREAM.c.log == log, STREAM.c.stream == row["stream"])
-            .values(length=row["length"] + 1, head=head)
-        )
+        place = {"log": log, "stream": row["stream"]}
+        moved = {"length": row["length"] + 1, "head": head}
+        writer.execute(updating(STREAM, tuple(place), tuple(moved)), named(place) | moved)
         return row["stream"], row["length"]
     last = writer.execute(
         STREAM.select().where(STREAM.c.log == log).order_by(STREAM.c.stream.desc()).limit(1)
     ).mappings()
     number = next((row["stream"] + 1 for row in last), 0)
-    writer.execute(insert(STREAM), {"log": log, "stream": number, "name": name, "length": 1, "head": head})
+    writer.execute(inserting(STREAM), {"log": log, "stream": number, "name": name, "length": 1, "head": head})
     return number, 0
 
 
 def _append_leaf(writer: Writer, log: int, seq: int, leaf: bytes) -> None:
-    tile, place = divmod(seq, TILE_WIDTH)
-    if place == 0:
-        writer.execute(insert(TILE), {"log": log, "level": 0, "tile": tile, "hashes": leaf})
+    tile, offset = divmod(seq, TILE_WIDTH)
+    if offset == 0:
+        writer.execute(inserting(TILE), {"log": log, "level": 0, "tile": tile, "hashes": leaf})
         return
     row = one(writer, TILE, log=log, level=0, tile=tile)
     assert row is not None
-    writer.execute(
-        update(TILE)
-        .where(TILE.c.log == log, TILE.c.level == 0, TILE.c.tile == tile)
-        .values(hashes=row["hashes"] + leaf)
-    )
+    place = {"log": log, "level": 0, "tile": tile}
+    grown = {"hashes": row["hashes"] + leaf}
+    writer.execute(updating(TILE, tuple(place), tuple(grown)), named(place) | grown)

@@ -4,7 +4,7 @@ A body is read strictly: no number from text, no unknown field, every wrong fiel
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, ClassVar, Self
 
@@ -63,7 +63,7 @@ class Body:
         try:
             read: Self = _adapter(cls).validate_json(orjson.dumps(body))
         except ValidationError as error:
-            raise Malformed([_problem(detail) for detail in error.errors(include_url=False)]) from error
+            raise Malformed(_problems(error.errors(include_url=False))) from error
         return read
 
     def write(self) -> dict[str, Any]:
@@ -101,6 +101,13 @@ _CODES = {
     "greater_than_equal": "manifest.number_too_small",
     "less_than_equal": "manifest.number_too_large",
 }
+
+
+def _problems(details: Sequence[Any]) -> list[Problem]:
+    # The library counts only the good items of a list, so a list whose items are wrong is "too short" as well.
+    inside = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
+    counted = ("too_short", "too_long")
+    return [_problem(d) for d in details if not (d["type"] in counted and d["loc"] in inside)]
 
 
 def _problem(detail: Any) -> Problem:

@@ -15,8 +15,8 @@ from ledger.db import Reader, Row, Writer
 from ledger.errors import Refused
 from ledger.event import Event
 from ledger.keys import KeyRing, ended, introduced
+from ledger.report import Finding
 from ledger.store import KEY, STREAM, StoredEntry, entries
-from ledger.verify import Finding
 from ledger.writer import Act
 from manifest.acts import read_stored
 from manifest.reference import Reference

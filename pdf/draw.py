@@ -5,25 +5,20 @@ table that find no room go to appendix pages (trang phụ lục). The output dep
 """
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
 from itertools import zip_longest
 from typing import Final
 
 import segno
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from pdf.errors import TextTooLong, TextUnprintable
-from pdf.fields import Spot, add_fields, font_path
+from pdf.errors import TextTooLong
+from pdf.fields import Spot, add_fields
 from pdf.form import COMPLETION, BoxPlan, Item, PartyPlan, Plan, RowPlan, Sheet, plan
-
-REGULAR: Final = "OpenSans"
-BOLD: Final = "OpenSans-Bold"
+from pdf.measure import BOLD, REGULAR, SMALL, fit, register_fonts, require_printable, shorten, width_of, wrap
 
 WIDTH, HEIGHT = A4
 LEFT, RIGHT = 36.0, WIDTH - 36.0
@@ -33,9 +28,7 @@ FULL: Final = RIGHT - LEFT
 _LEADING: Final = 1.26
 _BODY: Final = 9.0
 _LABEL: Final = 8.5
-_SMALL: Final = 7.0
 _TINY: Final = 6.5
-_LEAST: Final = 4.5  # nothing is printed smaller
 _QR_MM: Final = 31.0  # with its quiet zone of four modules; the symbol itself is above 25 mm
 _HEAD: Final = _QR_MM * mm + 3
 _PHONE: Final = 98.0  # width of the telephone column
@@ -96,9 +89,9 @@ class _Pen:
 
 def render(sheet: Sheet) -> bytes:
     """Return the base revision: the drawn form with its empty fields, ready for the first signature."""
-    _register_fonts()
+    register_fonts()
     form = plan(sheet)
-    _require_printable(form)
+    require_printable(form)
     buffer = io.BytesIO()
     canvas = Canvas(
         buffer,
@@ -137,7 +130,7 @@ class _Pages:
 
 def _paginate(form: Plan) -> _Pages:
     heights = [_row_height(row) for row in form.rows]
-    pointer = _SMALL * _LEADING + 3
+    pointer = SMALL * _LEADING + 3
     fixed = _HEAD + 17 + _TABLE_HEAD + _note_height(form) + _export_height() + _boxes_height(form) + _FOOT
     for size, least in _TRIALS:
         room = TOP - BOTTOM - fixed - _parties_height(form, size)
@@ -175,15 +168,15 @@ def _first_page(pen: _Pen, form: Plan, pages: _Pages) -> None:
     y = _head(pen, form)
     y = _parties(pen, form, y, pages.size)
     y -= 12.5
-    pen.text(LEFT, y, form.lines_title, _fit(form.lines_title, FULL, _BODY, BOLD), BOLD)
+    pen.text(LEFT, y, form.lines_title, fit(form.lines_title, FULL, _BODY, BOLD), BOLD)
     y = _table(pen, form, shown, y - 4.5)
     if rest:
-        y -= _SMALL * _LEADING
+        y -= SMALL * _LEADING
         pen.text(
             LEFT,
             y,
             f"Tiếp theo tại trang phụ lục: từ dòng {len(shown) + 1} đến dòng {len(form.rows)}.",
-            _SMALL,
+            SMALL,
         )
         y -= 3
     y = _note(pen, form, y)
@@ -197,12 +190,12 @@ def _head(pen: _Pen, form: Plan) -> float:
     side = _QR_MM * mm
     _qr(pen, form.qr, RIGHT - side + 7, TOP - side + 7, side)
     province = f"{form.province.label}: {form.province.value}"
-    pen.text(LEFT, TOP - 10, province, _fit(province, FULL - side, 10, BOLD), BOLD)
+    pen.text(LEFT, TOP - 10, province, fit(province, FULL - side, 10, BOLD), BOLD)
     middle = (LEFT + RIGHT - side) / 2
     pen.text(middle, TOP - 42, form.title, 17, BOLD, align="centre")
     number = f"{form.number.label}: {form.number.value}"
-    pen.text(middle, TOP - 60, number, _fit(number, FULL - side, 11.5, BOLD), BOLD, align="centre")
-    pen.text(middle, TOP - 74, form.form_note, _SMALL, align="centre")
+    pen.text(middle, TOP - 60, number, fit(number, FULL - side, 11.5, BOLD), BOLD, align="centre")
+    pen.text(middle, TOP - 74, form.form_note, SMALL, align="centre")
     return float(TOP - _HEAD)
 
 
@@ -239,10 +232,10 @@ def _parties_height(form: Plan, size: float) -> float:
 
 def _party_lines(party: PartyPlan, size: float) -> list[tuple[str, str, str]]:
     """Return the lines of one party block as (font, words, words of the telephone column)."""
-    lines = [(BOLD, words, "") for words in _wrap(_said(party.name), FULL, size, BOLD)]
+    lines = [(BOLD, words, "") for words in wrap(_said(party.name), FULL, size, BOLD)]
     for wide, phone in party.rows:
-        beside = [] if phone is None else _wrap(_said(phone), _PHONE, size)
-        left = _wrap(_said(wide), FULL - _INDENT - (_PHONE + 8 if beside else 0), size)
+        beside = [] if phone is None else wrap(_said(phone), _PHONE, size)
+        left = wrap(_said(wide), FULL - _INDENT - (_PHONE + 8 if beside else 0), size)
         lines += [(REGULAR, first, second) for first, second in zip_longest(left, beside, fillvalue="")]
     return lines
 
@@ -266,8 +259,8 @@ def _parties(pen: _Pen, form: Plan, y: float, size: float) -> float:
 
 
 def _row_height(row: RowPlan) -> float:
-    name = len(_wrap(row.name, _EDGES[2] - _EDGES[1] - 6, _BODY))
-    planned = len(_wrap(row.planned, _EDGES[8] - _EDGES[7] - 6, _LABEL))
+    name = len(wrap(row.name, _EDGES[2] - _EDGES[1] - 6, _BODY))
+    planned = len(wrap(row.planned, _EDGES[8] - _EDGES[7] - 6, _LABEL))
     return max(_ROW, max(name, planned) * _BODY * _LEADING + 4)
 
 
@@ -281,9 +274,9 @@ def _table(pen: _Pen, form: Plan, rows: Sequence[RowPlan], top: float) -> float:
         _cell(pen, row.name, (_EDGES[1], y - height, _EDGES[2], y), _BODY)
         mark = (_EDGES[2 + row.state] + _EDGES[3 + row.state]) / 2
         pen.text(mark, base, "X", _BODY, BOLD, align="centre")
-        code = _fit(row.code, _EDGES[6] - _EDGES[5] - 4, _BODY)
+        code = fit(row.code, _EDGES[6] - _EDGES[5] - 4, _BODY)
         pen.text((_EDGES[5] + _EDGES[6]) / 2, base, row.code, code, align="centre")
-        mass = _fit(row.mass, _EDGES[7] - _EDGES[6] - 6, _BODY, BOLD)
+        mass = fit(row.mass, _EDGES[7] - _EDGES[6] - 6, _BODY, BOLD)
         pen.text(_EDGES[7] - 4, base, row.mass, mass, BOLD, align="right")
         _cell(pen, row.planned, (_EDGES[7], y - height, _EDGES[8], y), _LABEL)
         if row.applied_field is not None:
@@ -325,7 +318,7 @@ def _table_head(pen: _Pen, form: Plan, top: float) -> float:
 def _heading(pen: _Pen, words: str, area: _Area) -> None:
     """Draw a column heading in the middle of its cell, in as many lines as it needs."""
     x1, bottom, x2, top = area
-    lines = _wrap(words, x2 - x1 - 3, _LABEL, BOLD)
+    lines = wrap(words, x2 - x1 - 3, _LABEL, BOLD)
     y = (top + bottom) / 2 + len(lines) * _LABEL * 1.15 / 2
     for line in lines:
         y -= _LABEL * 1.15
@@ -335,7 +328,7 @@ def _heading(pen: _Pen, words: str, area: _Area) -> None:
 def _cell(pen: _Pen, words: str, area: _Area, size: float) -> None:
     """Draw wrapped text at the left of a cell, at mid-height."""
     x1, bottom, x2, top = area
-    lines = _wrap(words, x2 - x1 - 6, size)
+    lines = wrap(words, x2 - x1 - 6, size)
     y = (top + bottom) / 2 + len(lines) * _BODY * _LEADING / 2
     for line in lines:
         y -= _BODY * _LEADING
@@ -343,14 +336,14 @@ def _cell(pen: _Pen, words: str, area: _Area, size: float) -> None:
 
 
 def _note_height(form: Plan) -> float:
-    return len(_wrap(form.methods_note, FULL, _SMALL)) * _SMALL * _LEADING + 4
+    return len(wrap(form.methods_note, FULL, SMALL)) * SMALL * _LEADING + 4
 
 
 def _note(pen: _Pen, form: Plan, y: float) -> float:
     """Draw the legend of treatment methods; return the y below it."""
-    for line in _wrap(form.methods_note, FULL, _SMALL):
-        y -= _SMALL * _LEADING
-        pen.text(LEFT, y, line, _SMALL)
+    for line in wrap(form.methods_note, FULL, SMALL):
+        y -= SMALL * _LEADING
+        pen.text(LEFT, y, line, SMALL)
     return y - 4
 
 
@@ -368,7 +361,7 @@ def _export(pen: _Pen, form: Plan, y: float) -> None:
         for at, label in enumerate(row):
             x, base = LEFT + at * width + (12 if at == 0 else 0), y - n * step
             pen.text(x, base, f"{label}:", _BODY)
-            pen.dots(x + _width(f"{label}:", _BODY) + 3, LEFT + (at + 1) * width - 6, base - 1)
+            pen.dots(x + width_of(f"{label}:", _BODY) + 3, LEFT + (at + 1) * width - 6, base - 1)
 
 
 # --- signature boxes --------------------------------------------------------------------------------
@@ -380,7 +373,7 @@ def _boxes_height(form: Plan) -> float:
 
 def _pair_height(pair: Sequence[BoxPlan]) -> float:
     inner = FULL / 2 - 2 * _GAP
-    titles = max(len(_wrap(box.title, inner, _LABEL, BOLD)) for box in pair)
+    titles = max(len(wrap(box.title, inner, _LABEL, BOLD)) for box in pair)
     return 3 + titles * _LABEL * 1.2 + 14 + 3 * 13.5 + _SIGN + 3
 
 
@@ -406,14 +399,14 @@ def _box(pen: _Pen, box: BoxPlan, area: _Area, sign: str) -> None:
     """Draw one signature box and place its fields; ``area`` is what is left inside its border."""
     x1, bottom, x2, top = area
     y = top
-    for line in _wrap(box.title, x2 - x1, _LABEL, BOLD):
+    for line in wrap(box.title, x2 - x1, _LABEL, BOLD):
         y -= _LABEL * 1.2
         pen.text(x1, y + 1, line, _LABEL, BOLD)
     if box.sig_field is None:
         pen.text((x1 + x2) / 2, (y + bottom) / 2, box.party, _BODY, align="centre")
         return
     y -= 11
-    pen.text(x1, y + 1, *_shorten(box.party, x2 - x1, _BODY))
+    pen.text(x1, y + 1, *shorten(box.party, x2 - x1, _BODY))
     y -= 2
     rows = _data_rows(box)
     for row in rows:
@@ -422,7 +415,7 @@ def _box(pen: _Pen, box: BoxPlan, area: _Area, sign: str) -> None:
         for name, label, share in row:
             end = x + (x2 - x1) * share
             pen.text(x, y + 3, f"{label}:", _LABEL)
-            start = x + _width(f"{label}:", _LABEL) + 2
+            start = x + width_of(f"{label}:", _LABEL) + 2
             pen.dots(start, end - 3, y + 1)
             rect = (start, y + 0.8, end - 3, y + 12.8)
             hint = f"{label} ({box.party})"
@@ -431,7 +424,7 @@ def _box(pen: _Pen, box: BoxPlan, area: _Area, sign: str) -> None:
             )
             x = end
     pen.text(x1, bottom + _SIGN - 9, f"{sign}:", _LABEL)
-    left = x1 + _width(f"{sign}:", _LABEL) + 4
+    left = x1 + width_of(f"{sign}:", _LABEL) + 4
     hint = f"{sign}: {box.party}"
     rect = (left, bottom, x2, bottom + _SIGN - 2)
     pen.spots.append(
@@ -457,8 +450,8 @@ def _data_rows(box: BoxPlan) -> list[list[tuple[str, str, float]]]:
 def _appendix_page(pen: _Pen, form: Plan, pages: _Pages, n: int) -> None:
     pen.text((LEFT + RIGHT) / 2, TOP - 16, "TRANG PHỤ LỤC", 13, BOLD, align="centre")
     number = f"kèm theo {form.title}, {form.number.label}: {form.number.value}"
-    pen.text((LEFT + RIGHT) / 2, TOP - 31, number, _fit(number, FULL, _BODY), align="centre")
-    pen.text(LEFT, TOP - 50, form.lines_title, _fit(form.lines_title, FULL, _BODY, BOLD), BOLD)
+    pen.text((LEFT + RIGHT) / 2, TOP - 31, number, fit(number, FULL, _BODY), align="centre")
+    pen.text(LEFT, TOP - 50, form.lines_title, fit(form.lines_title, FULL, _BODY, BOLD), BOLD)
     y = _table(pen, form, pages.rows[n], TOP - 55)
     _note(pen, form, y)
     _foot(pen, form, n + 1, len(pages.rows))
@@ -469,10 +462,10 @@ def _foot(pen: _Pen, form: Plan, page: int, pages: int) -> None:
     y = BOTTOM + _FOOT - 14
     x = LEFT
     pen.text(x, y, f"{form.words['copies.title']}:", _BODY, BOLD)
-    x += _width(f"{form.words['copies.title']}:", _BODY, BOLD) + 6
+    x += width_of(f"{form.words['copies.title']}:", _BODY, BOLD) + 6
     for copy in form.copies:
         pen.text(x, y, copy, _BODY)
-        x += _width(copy, _BODY) + 3
+        x += width_of(copy, _BODY) + 3
         pen.canvas.setLineWidth(0.7)
         pen.canvas.rect(x, y - 0.8, 7.6, 7.6)
         x += 18
@@ -481,87 +474,6 @@ def _foot(pen: _Pen, form: Plan, page: int, pages: int) -> None:
     note, manifest, digest = form.foot
     check = f"{note} {form.verify_url}"
     pen.rules((LEFT, y - 5, RIGHT, y - 5))
-    pen.text(LEFT, y - 14, check, _fit(check, FULL, _SMALL))
+    pen.text(LEFT, y - 14, check, fit(check, FULL, SMALL))
     pen.text(LEFT, y - 22.5, manifest, _TINY)
     pen.text(RIGHT, y - 22.5, digest, _TINY, align="right")
-
-
-# --- measuring --------------------------------------------------------------------------------------
-
-
-@cache
-def _register_fonts() -> None:
-    pdfmetrics.registerFont(TTFont(REGULAR, font_path("Regular")))
-    pdfmetrics.registerFont(TTFont(BOLD, font_path("Bold")))
-
-
-def _require_printable(form: Plan) -> None:
-    """Refuse text with letters the typeface lacks: an empty box on paper would read as another name."""
-    face = pdfmetrics.getFont(REGULAR).face
-    for words in _all_text(form):
-        missing = sorted({letter for letter in words if ord(letter) not in face.charToGlyph})
-        if missing:
-            raise TextUnprintable(text=words[:80], characters=missing)
-
-
-def _all_text(form: Plan) -> Iterable[str]:
-    yield from (form.province.value, form.number.value)
-    for party in form.parties:
-        yield party.name.value
-        for wide, phone in party.rows:
-            yield wide.value
-            yield phone.value if phone is not None else ""
-    for row in form.rows:
-        yield from (row.name, row.code, row.planned)
-    yield from (box.party for box in form.boxes)
-
-
-@lru_cache(maxsize=4096)
-def _em(words: str, font: str) -> float:
-    return float(pdfmetrics.stringWidth(words, font, 1))
-
-
-def _width(words: str, size: float, font: str = REGULAR) -> float:
-    return _em(words, font) * size
-
-
-def _fit(words: str, width: float, size: float, font: str = REGULAR) -> float:
-    """Return the size, at most the given one, at which the words fit on one line. Raises TextTooLong."""
-    natural = _width(words, size, font)
-    fitting = size if natural <= width else int(size * width / natural * 10) / 10
-    if fitting < _LEAST:
-        raise TextTooLong(text=words[:80])
-    return fitting
-
-
-def _shorten(words: str, width: float, size: float) -> tuple[str, float]:
-    """Fit words that stand in full elsewhere on the page: smaller first, then cut with an ellipsis."""
-    small = max(min(size, size * width / max(_width(words, size), 1)), _SMALL)
-    if _width(words, small) <= width:
-        return words, small
-    keep = next(n for n in range(len(words), 0, -1) if _width(words[:n].rstrip() + "…", small) <= width)
-    return words[:keep].rstrip() + "…", small
-
-
-def _wrap(words: str, width: float, size: float, font: str = REGULAR) -> list[str]:
-    """Break words into lines; a single word wider than the line is cut."""
-    lines: list[list[str]] = [[]]
-    x, space = 0.0, _width(" ", size, font)
-    for word in words.split():
-        for part in _parts(word, width, size, font):
-            wide = _width(part, size, font)
-            if lines[-1] and x + space + wide > width:
-                lines.append([])
-            x = x + space + wide if lines[-1] else wide
-            lines[-1].append(part)
-    return [" ".join(line) for line in lines]
-
-
-def _parts(word: str, width: float, size: float, font: str) -> Iterator[str]:
-    """Yield the word, in pieces when it is wider than a line."""
-    while word and _width(word, size, font) > width:
-        keep = next(n for n in range(len(word), 0, -1) if n == 1 or _width(word[:n], size, font) <= width)
-        yield word[:keep]
-        word = word[keep:]
-    if word:
-        yield word

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import pikepdf
 from asn1crypto import parser as asn1_parser
@@ -34,11 +34,9 @@ from pyhanko.sign.validation.pdf_embedded import read_certification_data
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
-from pdf.errors import SENTENCES
 from pdf.fields import EMPTY, FONT_NAME, Typeface
 from pdf.form import BOX_FIELDS, COMPLETION, MAX_LINES, data_fields
-
-Verdict = Literal["ok", "failed", "not_checked"]
+from pdf.verdict import ExpectedSignature, Part, Report, SignatureState
 
 MAX_BYTES: Final = 20 * 1024 * 1024
 _MAX_REVISIONS: Final = 16
@@ -52,76 +50,6 @@ _ACTIVE: Final = frozenset(
 _APPEARANCE: Final = re.compile(
     rb"/Tx BMC q\nBT 0 g /F0 [0-9.]+ Tf [0-9.]+ TL [0-9.-]+ [0-9.-]+ Td\n((?:<[0-9A-F]*> Tj T\*\n)*)ET\nQ EMC"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedSignature:
-    """A signature field of the manifest's plan and who may sign it; what is None is not compared."""
-
-    field: str
-    party_id: str | None = None
-    organization: str | None = None
-    certificate_sha256: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignatureState:
-    """One box: by whom and when it says it was signed, or that it is still open."""
-
-    field: str
-    signed: bool
-    ok: bool = False
-    signer: str = ""
-    organization: str = ""
-    party_id: str = ""
-    signed_at: datetime | None = None
-    certificate_sha256: str = ""
-
-    @property
-    def label_vi(self) -> str:
-        """Return the state as one Vietnamese line."""
-        if not self.signed or self.signed_at is None:
-            return f"{self.field}: chưa ký"
-        moment = self.signed_at.isoformat(timespec="seconds")
-        return f"{self.field}: {self.signer}, {self.organization}, {moment}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """The answer to one of the four questions; ``code`` is stable, details name where."""
-
-    key: str
-    verdict: Verdict
-    code: str
-    details: tuple[str, ...] = ()
-
-    @property
-    def sentence_vi(self) -> str:
-        """Return the answer in Vietnamese."""
-        return SENTENCES[self.code][0]
-
-    @property
-    def sentence_en(self) -> str:
-        """Return the answer in English."""
-        return SENTENCES[self.code][1]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """The four parts. ``ok`` means that none failed; a part may be unchecked for want of input."""
-
-    parts: tuple[Part, ...]
-    signatures: tuple[SignatureState, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Say whether no part failed."""
-        return all(part.verdict != "failed" for part in self.parts)
-
-    @property
-    def code(self) -> str:
-        """Return the code of the first part that failed, or pdf.ok."""
-        return next((part.code for part in self.parts if part.verdict == "failed"), "pdf.ok")
 
 
 class _UnreadableError(Exception):

@@ -62,13 +62,16 @@ def declared(number: int = 1, *grams: int, **changed: Any) -> e.LineDeclared:
 def _typical() -> dict[type[Body], dict[str, Any]]:
     return {
         e.Registered: {
-            "number": e.Number(sequence=1, year=2025, issuer="1-2-3.047.VX"), "generator": GENERATOR, "site": SITE,
-            "facility": FACILITY, "facility_site": FACILITY_SITE, "permit": "permit:facility", "form": "tt02-2022",
-            "carriers": (e.CarrierPlanned(party=CARRIER, permit="permit:carrier", approval="approval:1"),),
+            "number": e.Number(sequence=1, year=2025, issuer="1-2-3.047.VX"), "generator": GENERATOR,
+            "site": SITE, "facility": FACILITY, "facility_site": FACILITY_SITE, "permit": "permit:facility",
+            "form": "tt02-2022", "carriers": (
+                e.CarrierPlanned(party=CARRIER, permit="permit:carrier", approval="approval:1"),
+            ),
             "lines": (declared(1), declared(2, 1000)), "vehicle_kind": VehicleKind.ROAD,
         },
         e.HandedOver: {
-            "leg": 1, "giver": GENERATOR, "taker": CARRIER, "vehicle_kind": VehicleKind.ROAD, "vehicle_plate": PLATE,
+            "leg": 1, "giver": GENERATOR, "taker": CARRIER, "vehicle_kind": VehicleKind.ROAD,
+            "vehicle_plate": PLATE,
         },
         e.Arrived: {"vehicle_plate": PLATE},
         e.Weighed: {
@@ -92,7 +95,8 @@ def _typical() -> dict[type[Body], dict[str, Any]]:
         e.Completed: {},
         e.Cancelled: {"reason": "Đổi lịch thu gom"},
         e.CorrectionProposed: {
-            "correction": CORRECTION, "field": CorrectedField.NET_MASS, "line": 2, "net_g": 990, "reason": "Đọc nhầm",
+            "correction": CORRECTION, "field": CorrectedField.NET_MASS, "line": 2, "net_g": 990,
+            "reason": "Đọc nhầm",
         },
         e.CorrectionConsented: {"correction": CORRECTION},
         e.CorrectionDeclined: {"correction": CORRECTION, "reason": "Phiếu cân ghi đúng"},

@@ -5,20 +5,22 @@ job; each verb takes what the test is about as keywords and leaves the rest typi
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from random import Random
 from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Table
 
 from api.recorder import Signing, record
 from ledger.checkpoint import NoteSigner
+from ledger.db import Row, reading
 from ledger.ids import uuid7
 from ledger.keys import key_fields
 from ledger.signature import KeySigner
+from ledger.store import rows
 from ledger.vault import Secret
 from ledger.writer import Ledger, Recorded
 from manifest import events as e
@@ -27,7 +29,19 @@ from manifest.body import Body
 from manifest.register import events as r
 from manifest.service import Judge
 from manifest.text import tax_code_of
-from manifest.vocabulary import IdentifierKind, PermitKind, Role, SiteKind, State, VehicleKind, ZoneKind
+from manifest.views import BALANCE
+from manifest.vocabulary import (
+    Account,
+    CorrectedField,
+    IdentifierKind,
+    PermitKind,
+    Role,
+    SiteKind,
+    State,
+    VehicleKind,
+    ZoneKind,
+    local_date,
+)
 
 Who = tuple[str, str] | tuple[str, str, str]
 
@@ -89,9 +103,21 @@ class World:
         world._enter_parties()
         return world
 
+    def copied(self, engine: Engine) -> "World":
+        """Return this world as it stands, on a copy of its database."""
+        random = Random()  # noqa: S311  a seeded world, no secret
+        random.setstate(self.random.getstate())
+        ledger = Ledger(engine, ORIGIN, judge=Judge(reference.default()), signer=log_signer())
+        return replace(self, engine=engine, ledger=ledger, random=random)
+
     def id(self) -> str:
         """Return a new UUIDv7 of this world's clock."""
         return uuid7(self.now, self.random)
+
+    @property
+    def today(self) -> date:
+        """The date in Viet Nam."""
+        return local_date(self.now)
 
     def tick(self, **delta: float) -> Self:
         """Let time pass: an hour, or as said."""
@@ -186,24 +212,30 @@ class World:
     def add_site(self, party: str, **changed: Any) -> None:
         """Register the site of a party, in a park of Đông Anh."""
         fields: dict[str, Any] = {
-            "site": f"site:{party[4:]}", "party": party, "name": "Nhà máy số 1", "site_kind": SiteKind.FACTORY,
-            "zone_kind": ZoneKind.PARK, "zone": "kcn-thang-long", "district": "017", "commune": "00493",
+            "site": f"site:{party[4:]}", "party": party, "name": "Nhà máy số 1",
+            "site_kind": SiteKind.FACTORY, "zone_kind": ZoneKind.PARK, "zone": "kcn-thang-long",
+            "district": "017", "commune": "00493",
             "province": "Thành phố Hà Nội", "address": "Lô A1, KCN Thăng Long", "code": "01.000123.T",
         }  # fmt: skip
         body = r.SiteRegistered(**(fields | changed))
         self.act(body, (OPERATOR, Role.OPERATOR), stream=body.site)
 
     def add_permit(
-        self, party: str, *, kind: PermitKind = PermitKind.TREATMENT, methods: tuple[str, ...] = ("TC", "TĐ", "SC"),
+        self,
+        party: str,
+        *,
+        kind: PermitKind = PermitKind.TREATMENT,
+        methods: tuple[str, ...] = ("TC", "TĐ", "SC"),
         **changed: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Grant a permit for both codes, 100 tonnes a year each."""
         lines = tuple(
             r.PermitLine(code=code, methods=methods, mass_g_year=100 * TONNE) for code in (CODE, OTHER_CODE)
         )
         fields: dict[str, Any] = {
-            "permit": f"permit:{party[4:]}", "party": party, "permit_kind": kind, "number": f"GPMT-{party[4:]}",
-            "valid_from": date(2024, 1, 1), "valid_to": date(2028, 12, 31), "lines": lines, "vehicles": (PLATE,),
+            "permit": f"permit:{party[4:]}", "party": party, "permit_kind": kind,
+            "number": f"GPMT-{party[4:]}", "valid_from": date(2024, 1, 1), "valid_to": date(2028, 12, 31),
+            "lines": lines, "vehicles": (PLATE,),
         }  # fmt: skip
         body = r.PermitGranted(**(fields | changed))
         self.act(body, (AUTHORITY, Role.AUTHORITY), stream=body.permit)
@@ -231,8 +263,8 @@ class World:
     def lot(self, mass_g: int = 500_000, *, party: str = GENERATOR, **changed: Any) -> str:
         """Declare a lot generated today and return its id."""
         fields: dict[str, Any] = {
-            "lot": self.id(), "site": f"site:{party[4:]}", "code": CODE, "state": State.LIQUID, "mass_g": mass_g,
-            "generated_on": self.now.date(),
+            "lot": self.id(), "site": f"site:{party[4:]}", "code": CODE, "state": State.LIQUID,
+            "mass_g": mass_g, "generated_on": self.today,
         }  # fmt: skip
         body = e.GenerationDeclared(**(fields | changed))
         self.act(body, (party, Role.GENERATOR), stream=body.lot)
@@ -252,10 +284,13 @@ class World:
             declared.append(e.LineDeclared(**(item | {"lots": lots})))
         fields: dict[str, Any] = {
             "number": e.Number(sequence=self.sequence, year=2025, issuer="1-2-3.047.VX"),
-            "generator": GENERATOR, "site": "site:generator", "facility": FACILITY, "facility_site": "site:facility",
-            "permit": "permit:facility", "form": FORM, "lines": tuple(declared),
+            "generator": GENERATOR, "site": "site:generator", "facility": FACILITY,
+            "facility_site": "site:facility", "permit": "permit:facility", "form": FORM,
+            "lines": tuple(declared),
             "carriers": (
-                e.CarrierPlanned(party=CARRIER, permit="permit:carrier", approval="approval:carrier:facility"),
+                e.CarrierPlanned(
+                    party=CARRIER, permit="permit:carrier", approval="approval:carrier:facility"
+                ),
             ),
         }  # fmt: skip
         return e.Registered(**(fields | changed))
@@ -267,14 +302,28 @@ class World:
         self.act(body, (body.generator, Role.GENERATOR), stream=self.manifest)
         return self
 
-    def hand_over(self, giver: str = GENERATOR, taker: str = CARRIER, **changed: Any) -> Self:
-        """Hand the load over, signed by both."""
+    def hand_over(
+        self,
+        giver: str = GENERATOR,
+        taker: str = CARRIER,
+        *,
+        keys: tuple[str, str] | None = None,
+        **changed: Any,
+    ) -> Self:
+        """Hand the load over, signed by both; ``keys`` names other keys than the parties' first ones."""
         self.legs += 1
         fields: dict[str, Any] = {"leg": self.legs, "giver": giver, "taker": taker, "vehicle_plate": PLATE}
         body = e.HandedOver(**({"vehicle_kind": VehicleKind.ROAD} | fields | changed))
-        role = Role.GENERATOR if giver == GENERATOR else Role.TRANSPORTER
-        self.act(body, (giver, role), (taker, Role.TRANSPORTER), stream=self.manifest)
+        names = keys or (giver, taker)
+        both = [
+            (party, self._carries(party), name) for party, name in zip((giver, taker), names, strict=True)
+        ]
+        self.act(body, *both, stream=self.manifest)
         return self
+
+    @staticmethod
+    def _carries(party: str) -> Role:
+        return Role.GENERATOR if party in {GENERATOR, RIVAL} else Role.TRANSPORTER
 
     def _facility(self, body: Body) -> Self:
         self.act(body, (FACILITY, Role.TREATMENT_FACILITY), stream=self.manifest)
@@ -305,10 +354,11 @@ class World:
         """Refuse the whole load."""
         return self._facility(e.Refused(reason="Không đúng loại đã khai"))
 
-    def give_back(self, giver: str = CARRIER) -> Self:
+    def give_back(self, giver: str = CARRIER, *, key: str | None = None) -> Self:
         """Return what was refused."""
         body = e.Returned(giver=giver, vehicle_plate=PLATE)
-        self.act(body, (giver, Role.TRANSPORTER), (GENERATOR, Role.GENERATOR), stream=self.manifest)
+        first = (giver, self._carries(giver), key or giver)
+        self.act(body, first, (GENERATOR, Role.GENERATOR), stream=self.manifest)
         return self
 
     def treat(self, mass_g: int, number: int = 1, methods: tuple[str, ...] = ("TC",), **changed: Any) -> Self:
@@ -317,13 +367,105 @@ class World:
             "line": number,
             "mass_g": mass_g,
             "methods": methods,
-            "treated_on": self.now.date(),
+            "treated_on": self.today,
         }
         return self._facility(e.Treated(parts=(e.LineTreated(**(fields | changed)),)))
 
     def complete(self) -> Self:
         """Confirm that nothing is left."""
         return self._facility(e.Completed())
+
+    def propose(self, by: str = FACILITY, **changed: Any) -> str:
+        """Propose a correction, of the net mass of line 1 unless said otherwise; return its id."""
+        fields: dict[str, Any] = {
+            "correction": self.id(), "field": CorrectedField.NET_MASS, "line": 1,
+            "reason": "Đọc nhầm phiếu cân",
+        }  # fmt: skip
+        body = e.CorrectionProposed(**(fields | changed))
+        self.act(body, (by, self._speaks(by)), stream=self.manifest)
+        return body.correction
+
+    def consent(self, correction: str, by: str = GENERATOR) -> Self:
+        """Agree to a correction."""
+        body = e.CorrectionConsented(correction=correction)
+        self.act(body, (by, self._speaks(by)), stream=self.manifest)
+        return self
+
+    def decline(self, correction: str, by: str = GENERATOR) -> Self:
+        """Decline a correction."""
+        body = e.CorrectionDeclined(correction=correction, reason="Phiếu cân ghi đúng")
+        self.act(body, (by, self._speaks(by)), stream=self.manifest)
+        return self
+
+    def _speaks(self, party: str) -> Role:
+        return Role.TREATMENT_FACILITY if party in {FACILITY, OTHER_FACILITY} else self._carries(party)
+
+    def opening(self, mass_g: int, *, party: str = GENERATOR, **changed: Any) -> str:
+        """Declare opening stock that arose a year ago; return the lot."""
+        fields: dict[str, Any] = {
+            "lot": self.id(), "site": f"site:{party[4:]}", "code": CODE, "state": State.LIQUID,
+            "mass_g": mass_g, "generated_on": self.today - timedelta(days=365),
+        }  # fmt: skip
+        body = e.OpeningDeclared(**(fields | changed))
+        self.act(body, (party, Role.GENERATOR), stream=body.lot)
+        return body.lot
+
+    def adjust(self, lot: str, delta_g: int, *, party: str = GENERATOR) -> Self:
+        """Adjust a lot in store."""
+        body = e.GenerationAdjusted(lot=lot, delta_g=delta_g, reason="Cân lại tại kho")
+        self.act(body, (party, Role.GENERATOR), stream=lot)
+        return self
+
+    def self_treat(self, lot: str, mass_g: int, *, party: str = GENERATOR, **changed: Any) -> Self:
+        """Treat a part of a lot on its own site."""
+        fields: dict[str, Any] = {"mass_g": mass_g, "methods": ("TĐ",), "treated_on": self.today}
+        self.act(e.SelfTreated(lot=lot, **(fields | changed)), (party, Role.GENERATOR), stream=lot)
+        return self
+
+    def grant(self, principal: str, agent: str, role: Role, **changed: Any) -> str:
+        """Let an agent sign for a principal this year; return the mandate."""
+        fields: dict[str, Any] = {
+            "mandate": f"mandate:{principal[4:]}:{agent[4:]}:{role}", "principal": principal, "agent": agent,
+            "role": role, "valid_from": date(2025, 1, 1), "valid_to": date(2025, 12, 31),
+        }  # fmt: skip
+        body = r.MandateGranted(**(fields | changed))
+        self.act(body, (principal, self._speaks(principal)), stream=body.mandate)
+        return body.mandate
+
+    def revoke_mandate(self, mandate: str, principal: str) -> Self:
+        """End a mandate."""
+        body = r.MandateRevoked(mandate=mandate)
+        self.act(body, (principal, self._speaks(principal)), stream=mandate)
+        return self
+
+    def rotate_key(self, party: str, old: str, new: str, *, custody: str = "custodial") -> Self:
+        """Put a new key in the place of an old one."""
+        kid = key_of(old).kid
+        fields = key_fields(key_of(new).public_key, party=party, custody=custody)
+        body = r.KeyRotated(kid=kid, key=fields)
+        both: list[Who] = [(party, Role.HOLDER, old), (party, Role.HOLDER, new)]
+        self.act(body, *both, stream=f"key:{kid}")
+        return self
+
+    def revoke_key(self, name: str, by: Who = (OPERATOR, Role.OPERATOR)) -> Self:
+        """End a key."""
+        kid = key_of(name).kid
+        self.act(r.KeyRevoked(kid=kid, reason="Mất thiết bị"), by, stream=f"key:{kid}")
+        return self
+
+    def rows(self, table: Table, **equal: Any) -> list[Row]:
+        """Return the rows of a view whose columns have these values."""
+        with reading(self.engine) as reader:
+            return rows(reader, table, log=self.ledger.log, **equal)
+
+    def row(self, table: Table, **equal: Any) -> Row:
+        """Return the one row of a view whose columns have these values."""
+        (found,) = self.rows(table, **equal)
+        return found
+
+    def grams(self, account: Account, **equal: Any) -> int:
+        """Return the grams in an account, over all lots and places or of those named."""
+        return sum(row["grams"] for row in self.rows(BALANCE, account=account.value, **equal))
 
     def cancel(self) -> Self:
         """Call the manifest off."""

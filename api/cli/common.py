@@ -35,7 +35,7 @@ out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
-def language() -> str:
+def language() -> wording.Language:
     """Return the language of messages: Vietnamese, unless the environment asks for another."""
     wanted = os.environ.get("CTNH_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
     return "en" if wanted.startswith("en") else "vi"

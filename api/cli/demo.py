@@ -7,7 +7,7 @@ was never treated, verifies everything, and leaves the database, documents and t
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -22,7 +22,8 @@ from api.cli.common import GOOD, WRONG, err, language, looking, out, telling
 from api.cli.ledger import show, verify_database
 from api.cli.waste import show_ratio
 from api.demo.place import FOLDER, demo_settings
-from api.demo.story import Story, StoryClock, play
+from api.demo.clock import StoryClock
+from api.demo.story import Story, play
 from api.documents import issue_pdf, write_issued
 from api.home import OPERATOR, Home, make_home
 from api.identity.tokens import make_api_key
@@ -52,7 +53,7 @@ def demo_command(
         home = make_home(settings, clock := StoryClock())
     try:
         with _progress() as report:
-            story = play(home, clock, report)
+            story = play(home, clock, lambda month, done, total: report("story", done, total, month))
             _issue(home, story, folder, report)
         home.checkpoint()
         trust = write_trust(folder / "trust.json", home.trust().to_json())
@@ -86,11 +87,11 @@ class _Report:
         self._bar = bar
         self._tasks: dict[str, Any] = {}
 
-    def __call__(self, what: str, done: int, total: int) -> None:
+    def __call__(self, what: str, done: int, total: int, detail: str = "") -> None:
+        label = wording.label("text", f"progress_{what}", language())
         if what not in self._tasks:
-            label = wording.label("text", f"progress_{what}", language())
             self._tasks[what] = self._bar.add_task(label, total=total)
-        self._bar.update(self._tasks[what], completed=done, total=total)
+        self._bar.update(self._tasks[what], completed=done, description=f"{label} {detail}".strip())
 
 
 @contextmanager
@@ -100,9 +101,9 @@ def _progress() -> Iterator[_Report]:
         yield _Report(bar)
 
 
-def _issue(home: Home, story: Story, folder: Path, report: Callable[[str, int, int], None]) -> None:
-    for done, (ending, (manifest, _)) in enumerate(story.examples.items(), start=1):
-        issued = issue_pdf(home, manifest)
+def _issue(home: Home, story: Story, folder: Path, report: _Report) -> None:
+    for done, (ending, told) in enumerate(story.examples.items(), start=1):
+        issued = issue_pdf(home, told.manifest)
         write_issued(issued, folder / "pdf" / f"{issued.number.replace('/', '-')}-{ending}.pdf")
         report("documents", done, len(story.examples))
 
@@ -171,7 +172,7 @@ def _figures(db: str, trust: Path) -> bool:
 
 def _next(db: str, folder: Path, story: Story) -> None:
     out.print(wording.label("text", "demo_next", language()), style="bold")
-    number = next(iter(story.examples.values()))[1]
+    number = next(iter(story.examples.values())).number
     document = next(iter(sorted((folder / "pdf").glob("*.pdf"))))
     for command in (
         f"ledger verify --db {db} --trust {folder}/trust.json --json",

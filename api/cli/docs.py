@@ -9,12 +9,13 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
+from api.errors import STATUSES
 from api.settings import Settings
-from ledger import errors
 from manifest.authority import SIGNERS
 from manifest.events import EVENTS, GENERATION_EVENTS, MANIFEST_EVENTS
 from manifest.lifecycle import TRANSITIONS
@@ -30,9 +31,7 @@ _CODE = re.compile(r"(ledger|manifest|reference|pdf|api)(\.[a-z][a-z0-9]*(_[a-z0
 _EVENT_KIND = re.compile(r".*\.v[0-9]+")
 _LOG_CALLS = {"debug", "info", "warning", "error", "exception", "critical", "getLogger", "get_logger"}
 _FINDING_CALLS = {"Finding", "add", "add_range"}
-_REFUSALS = {
-    name for name, value in vars(errors).items() if isinstance(value, type) and value is not errors.Problem
-}
+_REFUSALS = {kind.__name__ for kind in STATUSES}
 _GENERATED = "<!-- Written by `make docs`; changes by hand are lost. -->\n"
 
 # What each act does to the mass accounts; how much goes where is `manifest/postings.py`.
@@ -40,7 +39,9 @@ POSTS = {
     "generation.declared.v1": "generated → stored, on the day of generation",
     "generation.opening_declared.v1": "opening → stored",
     "generation.adjusted.v1": "the lot's source → stored (up), or back (down)",
-    "generation.self_treated.v1": "stored → self_treated on the day of treatment; → unexplained without a permit line",
+    "generation.self_treated.v1": (
+        "stored → self_treated on the day of treatment; without a permit line → unexplained"
+    ),
     "manifest.registered.v1": "nothing: the lots stay stored until they leave",
     "manifest.handed_over.v1": "stored → in_transit with the taker; at later legs from carrier to carrier",
     "manifest.arrived.v1": "nothing",
@@ -53,15 +54,15 @@ POSTS = {
     "manifest.refused.v1": "only the difference; the load stays in transit with whoever brought it",
     "manifest.returned.v1": "in_transit → stored what was refused",
     "manifest.treated.v1": (
-        "at_facility, then interim → treated_service on the day of treatment; → interim when no method is final; "
-        "→ unexplained without a permit line"
+        "at_facility, then interim → treated_service on the day of treatment; without a final method → "
+        "interim; without a permit line → unexplained"
     ),
     "manifest.completed.v1": "nothing",
     "manifest.cancelled.v1": "nothing",
-    "manifest.correction_proposed.v1": "nothing, unless it needs no consent and touches a mass (none does today)",
+    "manifest.correction_proposed.v1": "nothing: what touches a mass waits for consent",
     "manifest.correction_consented.v1": (
-        "with the last consent: net mass: the decision reversed and posted again; difference: unexplained → "
-        "source (less arrived), or → treated_service and at_facility (more arrived)"
+        "with the last consent: net mass: the decision reversed and posted again; difference: unexplained "
+        "→ source (less arrived), or → treated_service and at_facility (more arrived)"
     ),
     "manifest.correction_declined.v1": "nothing",
 }  # fmt: skip
@@ -97,6 +98,11 @@ class Codes:
 
     def __init__(self, files: Iterable[Path]) -> None:
         self._files = [_File.read(path) for path in files]
+        self._calls: dict[str, list[tuple[_File, ast.AST]]] = {}
+        for file in self._files:
+            for node in ast.walk(file.tree):
+                if name := _called(node):
+                    self._calls.setdefault(name, []).append((file, node))
 
     def used(self) -> dict[str, frozenset[str]]:
         """Return every code with the names of the refusals, or the kind of answer, that carry it."""
@@ -112,7 +118,8 @@ class Codes:
     def _kinds(self, file: _File, node: ast.AST, above: list[ast.AST]) -> set[str]:
         owner = next((one for one in above if isinstance(one, ast.ClassDef | ast.FunctionDef)), None)
         if isinstance(owner, ast.ClassDef):
-            return {owner.name} if owner.name in _REFUSALS else set(map(_name, owner.bases))
+            bases = set(map(_name, owner.bases))
+            return {owner.name} if bases & {"Exception", *_REFUSALS} else bases
         if any(_called(one) == "Problem" for one in above):
             return self._raised(file, node, set())
         if file.path.parent.name == "pdf":
@@ -144,11 +151,12 @@ class Codes:
         }
         if later:
             return later
+        if function.returns is None or "Problem" not in ast.unparse(function.returns):
+            return set()
         found: set[str] = set()
-        for other in self._files if not function.name.startswith("_") else (file,):
-            for call in ast.walk(other.tree):
-                if _called(call) == function.name:
-                    found |= self._raised(other, call, seen | {function})
+        for other, call in self._calls.get(function.name, ()):
+            if other is file or not function.name.startswith("_"):
+                found |= self._raised(other, call, seen | {function})
         return found
 
     def _through_constant(self, file: _File, node: ast.AST, seen: set[ast.AST]) -> set[str]:
@@ -201,6 +209,7 @@ def _passes_names(argument: ast.expr) -> bool:
     return isinstance(argument, ast.Name)
 
 
+@cache
 def codes() -> dict[str, frozenset[str]]:
     """Return every stable code of the source with how it reaches whoever asked."""
     return Codes(path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))).used()
@@ -211,19 +220,22 @@ def errors_page() -> str:
     made = [
         "# Codes of refusals and findings\n",
         _GENERATED,
-        "Every refusal and finding has a stable code. Its words live in `manifest/locale/`; `{name}` stands for a",
-        "fact that comes with it, and a fact whose name ends in `_g` shows as kilograms. A refusal wrote nothing.\n",
-        "| it is a | when |",
-        "|---|---|",
-        "| `Malformed` | the bytes are not what the format asks for |",
-        "| `RuleBroken` | the act is well formed but a rule forbids it |",
-        "| `NotAllowed` | whoever signs may not do this, or the signature does not hold |",
-        "| `Conflict` | the act was right for a state that is no longer there |",
-        "| `NotFound` | there is nothing by that name |",
-        "| `ReferenceRefused` | the codes and limits of that date do not have it |",
-        "| `PdfError` | the document cannot be drawn or signed |",
-        f"| {FINDING} | verification names it and goes on |",
-        f"| {PDF_ANSWER} | what verification says of a PDF |",
+        "Every refusal and finding has a stable code. Its words live in `manifest/locale/`; `{name}` stands",
+        "for a fact that comes with it, and a fact whose name ends in `_g` shows as kilograms. After a",
+        "refusal nothing was written.\n",
+        "| it is a | HTTP status | when |",
+        "|---|---|---|",
+    ]
+    made += [
+        f"| `{kind.__name__}` | {status.value} | {(kind.__doc__ or '').partition(chr(10))[0]} |"
+        for kind, status in STATUSES.items()
+    ]
+    made += [
+        "| `ReferenceRefused` | | The codes and limits of that date do not have it. |",
+        f"| `{PDF_REFUSAL}` | | The document cannot be drawn or signed. |",
+        f"| {FINDING} | | Verification names it and goes on. |",
+        f"| {PDF_ANSWER} | | What verification says of a PDF. |",
+        "| – | | The server or a command answers it by itself. |",
     ]
     previous = ""
     for code, kinds in codes().items():
@@ -235,7 +247,7 @@ def errors_page() -> str:
             sorted(f"`{kind}`" if kind[0].isupper() and " " not in kind else kind for kind in kinds)
         )
         words = " | ".join(_template(code, language) for language in languages())
-        made.append(f"| `{code}` | {shown} | {words} |")
+        made.append(f"| `{code}` | {shown or '–'} | {words} |")
     return "\n".join(made) + "\n"
 
 
@@ -246,8 +258,9 @@ def lifecycle_page() -> str:
     made = [
         "# The life of a manifest\n",
         _GENERATED,
-        "What the table does not list is refused with `manifest.transition_refused`. A correction may be proposed,",
-        "agreed to or declined in every status but `new` and `cancelled`, and never moves the manifest.\n",
+        "What the table does not list is refused with `manifest.transition_refused`. A correction may be",
+        "proposed, agreed to or declined in every status but `new` and `cancelled`; it never moves the",
+        "manifest.\n",
         "```mermaid",
         "stateDiagram-v2",
         "    [*] --> new",
@@ -282,10 +295,10 @@ def permissions_page() -> str:
     made = [
         "# Who may sign what\n",
         _GENERATED,
-        "A cell says at which place a role may sign: 1 first, 2 second. Each act needs exactly as many signers as",
-        "the highest place of its row. A party signs with a key of its own, or through an agent that holds its",
-        "mandate for the role on that day; which party an act belongs to is judged besides (the giver and taker of a",
-        "hand-over, the generator and facility of the manifest).\n",
+        "A cell says at which place a role may sign: 1 first, 2 second. Each act needs exactly as many",
+        "signers as the highest place of its row. A party signs with a key of its own, or through an agent",
+        "that holds its mandate for the role on that day. Which party an act belongs to is judged besides:",
+        "giver and taker of a hand-over, generator and facility of the manifest.\n",
         "| event | Vietnamese | " + " | ".join(f"`{role}`" for role in Role) + " |",
         "|---" * (len(Role) + 2) + "|",
     ]
@@ -314,6 +327,10 @@ def settings_page() -> str:
         default = "required" if field.default is PydanticUndefined else f"`{field.default}`"
         shown = "empty" if default == "``" else default
         made.append(f"| `{prefix}{name.upper()}` | {shown} | {field.description or ''} |")
+    made += [
+        "\nThe commands also read `CTNH_LANG` (`vi` or `en`, else the terminal's locale): the language in",
+        "which they speak. It changes no figure and no record.",
+    ]
     return "\n".join(made) + "\n"
 
 
@@ -327,7 +344,7 @@ def pages() -> dict[str, str]:
     }
 
 
-def stale(folder: Path = FOLDER) -> list[str]:
+def stale(folder: Path) -> list[str]:
     """Return the names of generated documents that are missing or say something else than the code."""
     return [
         name
@@ -343,7 +360,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when one is stale")
     if parser.parse_args(arguments).check:
-        found = stale()
+        found = stale(FOLDER)
         for name in found:
             print(f"docs/{name} is stale; run `make docs`")
         return 1 if found else 0

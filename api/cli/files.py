@@ -16,7 +16,8 @@ from ledger.event import parse
 from ledger.trust import Trust
 from manifest import wording
 from pdf.proof import proof_path, prove_document
-from pdf.verify import Report, verify
+from pdf.verdict import Report
+from pdf.verify import verify
 
 NEARBY = "trust.json"
 

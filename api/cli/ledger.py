@@ -23,7 +23,8 @@ from api.cli.common import (
 )
 from api.home import open_home
 from ledger.publisher import prove
-from ledger.verify import Report, verify
+from ledger.report import Report
+from ledger.verify import verify
 from manifest import wording
 from manifest.reference import default
 from manifest.replay import audit

@@ -86,13 +86,13 @@ def show_ratio(table: RatioTable) -> None:
     out.print(made)
 
 
-def _dimensions(row: dict[str, Any], by: tuple[str, ...], said: str) -> list[str]:
+def _dimensions(row: dict[str, Any], by: tuple[str, ...], said: wording.Language) -> list[str]:
     return [
         wording.label("zone_kind", row[name], said) if name == "zone_kind" else str(row[name]) for name in by
     ]
 
 
-def _cells(row: dict[str, Any], columns: tuple[str, ...], said: str) -> list[str]:
+def _cells(row: dict[str, Any], columns: tuple[str, ...], said: wording.Language) -> list[str]:
     masses = row | {"treated": row["treated_service"] + row["self_treated"]}
     coverage = row["coverage"]
     enough = "" if coverage["sufficient"] else " *"
@@ -104,11 +104,11 @@ def _cells(row: dict[str, Any], columns: tuple[str, ...], said: str) -> list[str
     ]
 
 
-def _percent(part: int, whole: int, said: str) -> str:
+def _percent(part: int, whole: int, said: wording.Language) -> str:
     return wording.label("text", "none_generated", said) if whole <= 0 else wording.percent(part, whole)
 
 
-def _caption(data: dict[str, Any], said: str) -> str:
+def _caption(data: dict[str, Any], said: wording.Language) -> str:
     facts = {
         "as_of": data["as_of"],
         "size": data["checkpoint"]["size"],

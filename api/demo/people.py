@@ -5,16 +5,14 @@ from random import Random
 
 from ledger.vault import Secret
 
-_FAMILY = (
-    "Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Vũ", "Đặng", "Bùi", "Đỗ", "Ngô", "Dương", "Đinh", "Lương", "Tạ",
-)  # fmt: skip
+_FAMILY = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Vũ", "Đặng", "Bùi", "Đỗ", "Ngô", "Dương", "Đinh", "Tạ")
 _MIDDLE = (
-    "Thị Hải", "Văn Khắc", "Đức Lam", "Thị Thu", "Quang Bách", "Minh Trúc", "Hữu Tường", "Thị Vân", "Xuân Sơn",
-    "Khánh Lâm", "Thị Bích", "Trọng Việt", "Ngọc Tùng", "Thị Mai",
+    "Thị Hải", "Văn Khắc", "Đức Lam", "Thị Thu", "Quang Bách", "Minh Trúc", "Hữu Tường", "Thị Vân",
+    "Xuân Sơn", "Khánh Lâm", "Thị Bích", "Trọng Việt", "Ngọc Tùng", "Thị Mai",
 )  # fmt: skip
 _GIVEN = (
-    "An", "Bình", "Cường", "Dung", "Giang", "Hạnh", "Hiếu", "Khoa", "Lan", "Long", "Minh", "Nga", "Oanh", "Phong",
-    "Quân", "Sáng", "Tâm", "Thắng", "Thủy", "Tiến", "Trang", "Tuấn", "Vinh", "Yến",
+    "An", "Bình", "Cường", "Dung", "Giang", "Hạnh", "Hiếu", "Khoa", "Lan", "Long", "Minh", "Nga", "Oanh",
+    "Phong", "Quân", "Sáng", "Tâm", "Thắng", "Thủy", "Tiến", "Trang", "Tuấn", "Vinh", "Yến",
 )  # fmt: skip
 
 

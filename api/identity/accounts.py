@@ -106,9 +106,7 @@ def log_in(home: Home, login: str, password: str, now: datetime) -> Session:
         values: dict[str, Any] = {"failures": 0, "locked_until": None}
         if _HASHER.check_needs_rehash(account["password"]):
             values["password"] = _HASHER.hash(_password(password))
-        writer.execute(
-            update(ACCOUNT).where(ACCOUNT.c.log == log, ACCOUNT.c.login == known).values(**values)
-        )
+        writer.execute(update(ACCOUNT).where(ACCOUNT.c.log == log, ACCOUNT.c.login == known).values(**values))
         token = make_session(writer, log, account, now, until)
     return Session(token, account["party"], account["name"], until)
 

@@ -75,7 +75,16 @@ def make_api_key(
     with writing(home.engine, home.ledger.log) as writer:
         if one(writer, ORGANISATION, log=home.ledger.log, party=party) is None:
             raise RuleBroken(Problem("manifest.party_unknown", "/party", {"party": party}))
-        return _make(writer, home.ledger.log, API_KEY, party, name.strip(), scope, now, until)
+        return _make(
+            writer,
+            home.ledger.log,
+            API_KEY,
+            party=party,
+            name=name.strip(),
+            scope=scope,
+            now=now,
+            until=until,
+        )
 
 
 def make_session(writer: Writer, log: int, account: Row, now: datetime, until: datetime) -> str:
@@ -88,36 +97,23 @@ def make_session(writer: Writer, log: int, account: Row, now: datetime, until: d
             TOKEN.c.expires_at <= now,
         )
     )
-    return _make(
-        writer, log, SESSION, account["party"], account["name"][:100], "act", now, until, account["login"]
-    )
+    of = {"party": account["party"], "name": account["name"][:100], "scope": "act"}
+    return _make(writer, log, SESSION, now=now, until=until, login=account["login"], **of)
 
 
 def _make(
     writer: Writer,
     log: int,
     kind: str,
-    party: str,
-    name: str,
-    scope: str,
+    *,
     now: datetime,
     until: datetime,
     login: str | None = None,
+    **of: str,
 ) -> str:
     token = _PREFIX[kind] + secrets.token_urlsafe(_SECRET_BYTES)
-    row = {
-        "log": log,
-        "hash": hash_of(token),
-        "kind": kind,
-        "party": party,
-        "login": login,
-        "name": name,
-        "scope": scope,
-        "created_at": now,
-        "expires_at": until,
-        "revoked": False,
-    }
-    writer.execute(insert(TOKEN), row)
+    row = {"log": log, "hash": hash_of(token), "kind": kind, "login": login, **of}
+    writer.execute(insert(TOKEN), {**row, "created_at": now, "expires_at": until, "revoked": False})
     return token
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ledger.tree import (
     EMPTY_ROOT,
+    CompactRange,
     consistency_proof,
     inclusion_proof,
     leaf_hash,
@@ -18,7 +19,6 @@ from ledger.tree import (
     verify_consistency,
     verify_inclusion,
 )
-from ledger.verify import CompactRange
 from tests.ledger.vectors import read, vectors
 
 WIDEST = 130

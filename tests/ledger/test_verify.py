@@ -14,10 +14,11 @@ from ledger import verify as verify_module
 from ledger.checkpoint import Checkpoint
 from ledger.db import Reader, open_engine, reading, writing
 from ledger.errors import Conflict
+from ledger.report import Finding, Report
 from ledger.store import CHECKPOINT, ENTRY, HEAD, KEY, LOG, STREAM, TILE, VAULT, rows
 from ledger.trust import Trust
 from ledger.vault import Secret
-from ledger.verify import Finding, Report, verify
+from ledger.verify import verify
 from ledger.writer import Ledger
 from tests.conftest import NewEngine
 from tests.ledger.tampering import covered, unfenced

@@ -14,7 +14,9 @@ STORED, TREATED = Slot(Account.STORED, "site:a"), Slot(Account.TREATED_SERVICE, 
 
 
 @given(SHARES, st.data())
-def test_a_division_is_exact_and_never_above_a_share(shares: list[tuple[LotId, int]], data: st.DataObject) -> None:
+def test_a_division_is_exact_and_never_above_a_share(
+    shares: list[tuple[LotId, int]], data: st.DataObject
+) -> None:
     total = sum(share for _, share in shares)
     grams = data.draw(st.integers(0, total))
     parts = allocate(grams, shares)

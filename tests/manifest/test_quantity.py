@@ -1,3 +1,5 @@
+from typing import Any, cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,7 +75,7 @@ def test_an_unexplained_surplus_is_set_apart_first(accepted: int, unexplained: i
 )
 def test_impossible_masses_cannot_be_made(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="impossible masses"):
-        LineMass(**wrong)
+        LineMass(**cast("dict[str, Any]", wrong))
 
 
 def test_until_it_is_weighed_a_line_is_what_was_declared() -> None:
@@ -95,11 +97,13 @@ def test_accepted_and_refused_make_what_arrived(net: int, data: st.DataObject) -
     assert refused.value.code == "manifest.accepted_and_refused"
 
 
-def accepted(grams: int = 1000, **changed: int) -> LineMass:
+def accepted(grams: int = 1000, **changed: Any) -> LineMass:
     return LineMass(declared_g=1000, net_g=grams, accepted_g=grams, **changed)
 
 
-def part(line: LineMass, mass_g: int, method: str = "TC", *, final: bool = True, permitted: bool = True) -> LineMass:
+def part(
+    line: LineMass, mass_g: int, method: str = "TC", *, final: bool = True, permitted: bool = True
+) -> LineMass:
     return treat(line, mass_g, method=method, final=final, permitted=permitted, path="/x")
 
 

@@ -23,7 +23,8 @@ from pdf.form import (
     Stamp,
 )
 from pdf.sign import CustodySigner, add_signature
-from pdf.verify import ExpectedSignature, Report, verify
+from pdf.verdict import ExpectedSignature, Report
+from pdf.verify import verify
 
 NOW = datetime(2026, 11, 23, 11, 33, 15, tzinfo=UTC)
 

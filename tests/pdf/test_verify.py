@@ -21,7 +21,8 @@ from pdf.ca import CertificateAuthority
 from pdf.draw import render
 from pdf.errors import SENTENCES
 from pdf.form import COMPLETION, GENERATOR_CONFIRMS, RECEIPT_1, RECEIPT_2
-from pdf.verify import MAX_BYTES, ExpectedSignature, Report, async_verify, verify
+from pdf.verdict import ExpectedSignature, Report
+from pdf.verify import MAX_BYTES, async_verify, verify
 from tests.pdf.samples import (
     NOW,
     PEOPLE,

@@ -1,0 +1,298 @@
+"""Acting over HTTP: submit what a client signed, or sign with the party's key in custody and submit.
+
+Whoever hands an envelope in is one of its actors, holds a key that signed it, or keeps the registers. An act
+in a manifest that is not the party's is refused as if the manifest did not exist, whatever else is wrong
+with it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from sqlalchemy import select
+
+from api.home import OPERATOR, ROOTS, Home
+from api.identity.tokens import Access
+from api.reading import Given
+from api.recorder import Signing, build_event
+from api.scope import View
+from ledger.changes import Reads
+from ledger.db import Reader, reading
+from ledger.entry import Envelope, parse_envelope
+from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Problem, Refused, RuleBroken
+from ledger.event import Actor, Event, parse
+from ledger.signature import SignatureLine, Signer
+from ledger.store import ENTRY, KEY, StoredEntry, one, stored
+from ledger.vault import Secret, commit
+from ledger.writer import Act, Recorded, find_key
+from manifest import reference
+from manifest.authority import SIGNERS
+from manifest.body import Body
+from manifest.events import GENERATION_EVENTS, read_body
+from manifest.register.judge import stream_of
+from manifest.service import Judge
+from manifest.views import MANIFEST, ORGANISATION
+from manifest.vocabulary import Role
+
+# Where a kind may be signed in several roles, and the party holds more than one of them.
+_PREFERRED = (
+    Role.AUTHORITY, Role.OPERATOR, Role.GENERATOR, Role.TRANSPORTER, Role.TREATMENT_FACILITY,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where the acts of one who has shown who he is are taken in."""
+
+    home: Home
+    access: Access
+
+    def view(self, reader: Reader) -> View:
+        """Look with that party's eyes."""
+        return View(reader, self.home.ledger.log, self.access, self.home.clock())
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """An event that its first actors have signed and others have yet to."""
+
+    event: Event
+    data: bytes
+    signatures: tuple[SignatureLine, ...]
+
+    @property
+    def awaits(self) -> Actor:
+        """Who signs next."""
+        return self.event.actors[len(self.signatures)]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An act that stands in the ledger: its receipt and what it says."""
+
+    recorded: Recorded
+    event: Event
+
+
+def submit(desk: Desk, data: bytes, *, secrets: Sequence[Secret] = (), idem: str | None = None) -> Done:
+    """Record an envelope that its actors signed; raise Refused when a rule forbids it."""
+    event = parse(parse_envelope(data).event)
+    with _hiding_foreign(desk, event):
+        _check_submitter(desk, event)
+        if idem is not None and idem != event.idem:
+            raise Malformed(Problem("api.idempotency_key_differs", "/idem", {"expected": event.idem}))
+        return Done(desk.home.ledger.submit(data, now=desk.home.clock(), secrets=tuple(secrets)), event)
+
+
+def act(desk: Desk, kind: str, given: Given, *, stream: str | None = None, role: str | None = None) -> Done:
+    """Sign an act of one actor with the party's key in custody and record it.
+
+    With an idempotency key that was used for the same act, the first receipt comes again.
+    """
+    if (done := repeated(desk, kind, given, stream)) is not None:
+        return done
+    if len(SIGNERS.get(kind, ((),))) != 1:
+        raise Malformed(Problem("api.act_of_several", "/kind", {"event": kind}))
+    body = read_body(kind, given.fields)
+    signed = _sign_first(desk, body, given, stream=stream or stream_for(body), role=role)
+    envelope = Envelope(signed.signatures, signed.data)
+    return submit(desk, envelope.to_bytes(), secrets=tuple(given.secrets.values()))
+
+
+def begin(
+    desk: Desk, body: Body, given: Given, *, stream: str, role: str, others: Sequence[Actor]
+) -> Partial:
+    """Sign an act of several as its first actor and hand it back: the next signs it elsewhere.
+
+    It is judged already, so that the first hears of a mistake and not the last. Raises Refused.
+    """
+    made = _sign_first(desk, body, given, stream=stream, role=role, others=others)
+    with _hiding_foreign(desk, made.event), reading(desk.home.engine) as reader:
+        reads = Reads(reader, desk.home.ledger.log)
+        keys = tuple(key for actor in made.event.actors if (key := find_key(reads, actor.kid)))
+        if len(keys) == len(made.event.actors):
+            envelope = Envelope(made.signatures, made.data)
+            Judge(reference.default())(reads, Act(made.event, envelope, keys, desk.home.clock()))
+    return made
+
+
+def countersign(desk: Desk, given: Partial, secrets: Sequence[Secret]) -> Done | Partial:
+    """Add the signature of the party's key in custody; record the event when it was the last one missing."""
+    event = given.event
+    if len(given.signatures) >= len(event.actors):
+        raise Malformed(Problem("api.nothing_to_sign", "/signatures"))
+    if [line.kid for line in given.signatures] != [a.kid for a in event.actors[: len(given.signatures)]]:
+        raise Malformed(Problem("ledger.signers_differ", "/signatures"))
+    with _hiding_foreign(desk, event), reading(desk.home.engine) as reader:
+        row = one(reader, KEY, log=desk.home.ledger.log, kid=given.awaits.kid)
+        if row is None or row["party"] != desk.access.party:
+            raise NotAllowed(Problem("api.not_yours_to_sign", f"/actors/{len(given.signatures)}/kid"))
+        signer = _own_signer(desk, reader, desk.access.party, given.awaits.kid)
+    partial = replace(given, signatures=(*given.signatures, signer.sign_event(given.data)))
+    if len(partial.signatures) < len(event.actors):
+        return partial
+    return submit(desk, Envelope(partial.signatures, given.data).to_bytes(), secrets=secrets)
+
+
+def prepare(desk: Desk, body: Body, given: Given, actors: Sequence[Actor], stream: str) -> Event:
+    """Return the event that these actors would sign now; raise NotAllowed when the party is none of them."""
+    with reading(desk.home.engine) as reader:
+        event = _event(desk, reader, body, given, actors=actors, stream=stream)
+        if desk.view(reader).hides(event):
+            raise NotFound(Problem("manifest.unknown", "", {"manifest": stream}))
+    _check_submitter(desk, event)
+    return event
+
+
+def repeated(desk: Desk, kind: str, given: Given, stream: str | None) -> Done | None:
+    """Return the receipt of the act that this party recorded under the same idempotency key.
+
+    What the server filled in then need not be said again; raises Conflict when anything said differs.
+    """
+    if given.idem is None:
+        return None
+    with reading(desk.home.engine) as reader:
+        found = _by_idem(reader, desk.home.ledger.log, desk.access.party, given.idem)
+    if found is None:
+        return None
+    event = parse(found.event)
+    same = (
+        event.kind == kind
+        and stream in {None, event.stream}
+        and given.occurred_at in {None, event.occurred_at}
+        and all(event.body.get(name) == value for name, value in given.fields.items())
+    )
+    if not same:
+        raise Conflict(Problem("ledger.idempotency_conflict", "/idem", {"seq": found.seq}))
+    return Done(desk.home.ledger.submit(found.signatures + found.event, now=desk.home.clock()), event)
+
+
+def stream_for(body: Body) -> str:
+    """Return the stream of an event that is not a manifest's; raise Malformed for one that is."""
+    stream = getattr(body, "lot", None) if isinstance(body, GENERATION_EVENTS) else stream_of(body)
+    if stream is None:
+        raise Malformed(Problem("ledger.field_missing", "/stream"))
+    return str(stream)
+
+
+def role_in(desk: Desk, reader: Reader, kind: str, *, party: str, stream: str, place: int = 0) -> str:
+    """Return the role in which a party signs a kind of event, from what it holds and what the kind needs.
+
+    Raises RuleBroken when it holds none that would do.
+    """
+    row = one(reader, ORGANISATION, log=desk.home.ledger.log, party=party)
+    held = set(row["roles"].split(",")) if row is not None else set()
+    fit = [role for role in _PREFERRED if role in SIGNERS[kind][place] and role in held]
+    if not fit:
+        needed = ", ".join(sorted(SIGNERS[kind][place]))
+        raise NotAllowed(Problem("manifest.role_not_held", f"/actors/{place}/role", {"role": needed}))
+    manifest = one(reader, MANIFEST, log=desk.home.ledger.log, manifest=stream) if len(fit) > 1 else None
+    if manifest is not None:
+        # In a manifest a party acts as what it is there: an organisation may be generator and facility.
+        as_part = {manifest["facility"]: Role.TREATMENT_FACILITY, manifest["generator"]: Role.GENERATOR}
+        mine = as_part.get(party, Role.TRANSPORTER)
+        return mine if mine in fit else fit[0]
+    return fit[0]
+
+
+def kept_kid(desk: Desk, reader: Reader, party: str, path: str) -> str:
+    """Return the newest key in custody of a party; raise RuleBroken, with a path, when none is kept."""
+    try:
+        return desk.home.custody.of_party(reader, party).signer.kid
+    except NotFound as error:
+        raise RuleBroken(Problem("api.no_key_in_custody", path, {"party": party})) from error
+
+
+@contextmanager
+def in_request() -> Iterator[None]:
+    """Point into the request instead of the event: there the event's fields stand at the top."""
+    try:
+        yield
+    except Refused as refused:
+        moved = (replace(one, path=one.path.removeprefix("/body")) for one in refused.problems)
+        raise type(refused)(tuple(moved)) from refused
+
+
+def _sign_first(
+    desk: Desk, body: Body, given: Given, *, stream: str, role: str | None, others: Sequence[Actor] = ()
+) -> Partial:
+    party = given.party or desk.access.party
+    with reading(desk.home.engine) as reader:
+        signer = _own_signer(desk, reader, desk.access.party)
+        acting = role or role_in(desk, reader, body.kind, party=party, stream=stream)
+        actors = [Signing(party, acting, signer).actor(), *others]
+        event = _event(desk, reader, body, given, actors=actors, stream=stream)
+    data = event.to_bytes()
+    return Partial(event, data, (signer.sign_event(data),))
+
+
+def _event(
+    desk: Desk, reader: Reader, body: Body, given: Given, *, actors: Sequence[Actor], stream: str
+) -> Event:
+    made = build_event(
+        reader,
+        desk.home.ledger,
+        body,
+        actors,
+        stream=stream,
+        occurred_at=given.occurred_at or desk.home.clock(),
+        idem=given.idem,
+        commitments=commit(given.secrets),
+    )
+    # What is not well formed is refused before anybody signs it.
+    return parse(made.to_bytes())
+
+
+def _own_signer(desk: Desk, reader: Reader, party: str, kid: str | None = None) -> Signer:
+    """Return the party's key that is kept here; the operator's, where none is, is its first root key."""
+    if party == OPERATOR:
+        for name in ROOTS:
+            root = desk.home.root(name).signer
+            if kid in {None, root.kid}:
+                return root
+    try:
+        kept = (
+            desk.home.custody.of_party(reader, party)
+            if kid is None
+            else desk.home.custody.by_kid(reader, kid)
+        )
+    except NotFound as error:
+        raise RuleBroken(Problem("api.no_key_in_custody", "", {"party": party})) from error
+    return kept.signer
+
+
+def _check_submitter(desk: Desk, event: Event) -> None:
+    if desk.access.sees_all or any(actor.party == desk.access.party for actor in event.actors):
+        return
+    with reading(desk.home.engine) as reader:
+        keys = (one(reader, KEY, log=desk.home.ledger.log, kid=actor.kid) for actor in event.actors)
+        if any(key is not None and key["party"] == desk.access.party for key in keys):
+            return
+    raise NotAllowed(Problem("api.not_your_act", "/actors"))
+
+
+@contextmanager
+def _hiding_foreign(desk: Desk, event: Event) -> Iterator[None]:
+    """Answer every refusal in a manifest that this party may not see as if there were none.
+
+    Only a refusal needs the look-up: an act that is let in is that of a party to the manifest.
+    """
+    try:
+        yield
+    except Refused as refused:
+        with reading(desk.home.engine) as reader:
+            hidden = desk.view(reader).hides(event)
+        if hidden:
+            raise NotFound(Problem("manifest.unknown", "", {"manifest": event.stream})) from refused
+        raise
+
+
+def _by_idem(reader: Reader, log: int, party: str, idem: str) -> StoredEntry | None:
+    query = (
+        select(ENTRY)
+        .join(KEY, (KEY.c.log == ENTRY.c.log) & (KEY.c.key == ENTRY.c.key))
+        .where(ENTRY.c.log == log, KEY.c.party == party, ENTRY.c.idem == UUID(idem).bytes)
+    )
+    row = reader.execute(query).mappings().first()
+    return None if row is None else stored(dict(row))

@@ -1,0 +1,107 @@
+"""The HTTP application: routes under /api/v1, one shape of refusal, and what surrounds every request."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api import errors
+from api.home import Home
+from api.middleware import Edge
+from api.routes import (
+    events,
+    log,
+    lots,
+    manifest_views,
+    manifests,
+    reconciliation,
+    reference_data,
+    register_views,
+    registers,
+    sessions,
+    system,
+)
+from api.schemas import DEFINITIONS
+from api.work import Pool
+
+VERSION = "1"
+PREFIX = "/api/v1"
+# Judging and signature checks run side by side, appending one at a time; who waits longer had better retry.
+WRITE_THREADS, WRITE_PLACES = 8, 128
+LOGIN_THREADS, LOGIN_PLACES = 2, 16
+_ROUTERS = (
+    sessions.router,
+    events.router,
+    manifests.router,
+    manifest_views.router,
+    lots.router,
+    registers.router,
+    register_views.router,
+    reference_data.router,
+    log.router,
+    reconciliation.router,
+)
+_PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "code", "errors", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "stable code of the first error; see docs/errors.md"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "code": {"type": "string"},
+                    "path": {"type": "string", "description": "JSON Pointer"},
+                    "message": {"type": "string"},
+                    "facts": {"type": "object"},
+                },
+            },
+        },
+    },
+}
+
+
+def create_app(home: Home) -> FastAPI:
+    """Return the application that serves a deployment."""
+    app = FastAPI(
+        title="CTNH Ledger",
+        version=VERSION,
+        summary="Signed, hash-chained ledger of hazardous-waste manifests · Sổ cái chứng từ CTNH",
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.home = home
+    app.state.writes = Pool(WRITE_THREADS, WRITE_PLACES)
+    app.state.logins = Pool(LOGIN_THREADS, LOGIN_PLACES)
+    app.add_middleware(Edge, max_body_bytes=home.settings.max_body_bytes)
+    errors.install(app)
+    app.include_router(system.router)
+    problem = {"content": {errors.PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    refused: dict[int | str, dict[str, Any]] = {
+        "4XX": {"description": "refused; nothing was written", **problem}
+    }
+    for router in _ROUTERS:
+        app.include_router(router, prefix=PREFIX, responses=refused)
+    _describe(app)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Have the documentation know the events' own types, the problem's shape and the bearer token."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+            components = made.setdefault("components", {})
+            components["schemas"] = {**DEFINITIONS, **components.get("schemas", {}), "Problem": _PROBLEM}
+            components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+            made["security"] = [{"bearer": []}]
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,170 @@
+"""Reading what a request brings: JSON strictly, times, idempotency keys and personal values.
+
+Nothing is repaired. A name that stands twice, a fraction, a letter in two code points: each is refused at
+its path, as it would be in the signed bytes.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from api.errors import WrongMediaType, pointer
+from ledger import canonical
+from ledger.errors import Malformed, Problem
+from ledger.signature import b64, unb64
+from ledger.vault import SALT_BYTES, Secret
+
+ENVELOPE_TYPE = "application/vnd.ctnh.envelope"
+JSON_TYPE = "application/json"
+MAX_SECRETS = 32
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_OWN = ("occurred_at", "secrets", "on_behalf_of")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a client asks to have recorded: the event's fields, and what stands around them.
+
+    ``party`` is on whose behalf it acts, where that is not itself; ``idem`` is the Idempotency-Key.
+    """
+
+    fields: dict[str, Any]
+    occurred_at: datetime | None = None
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    party: str | None = None
+    idem: str | None = None
+
+
+class SecretIn(BaseModel):
+    """A personal value that stays outside the ledger; without a salt the server makes one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    value: str = Field(min_length=1, max_length=1000)
+    subject: str = Field(pattern=r"^[a-z0-9][a-z0-9._:/-]{0,99}$")
+    salt: str | None = None
+
+
+def media_type(header: str | None) -> str:
+    """Return the media type of a Content-Type header, without its parameters."""
+    return (header or "").partition(";")[0].strip().lower()
+
+
+def read_json(data: bytes, content_type: str | None) -> Any:
+    """Return the value of a JSON body; an empty one is an empty object.
+
+    Raises WrongMediaType, or Malformed for broken JSON and names that stand twice.
+    """
+    if not data:
+        return {}
+    if media_type(content_type) != JSON_TYPE:
+        raise WrongMediaType(Problem(WrongMediaType.default, "", {"expected": JSON_TYPE}))
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(Problem("ledger.json_broken", "", {"at": error.pos})) from error
+    try:
+        json.loads(data, object_pairs_hook=_once)
+    except RecursionError as error:
+        limit = canonical.MAX_DEPTH
+        raise Malformed(Problem("ledger.json_too_deep", "", {"limit": limit})) from error
+    return value
+
+
+def read_object(data: bytes, content_type: str | None) -> dict[str, Any]:
+    """Return the object of a JSON body that is to become part of an event; raise Malformed."""
+    value = read_json(data, content_type)
+    if not isinstance(value, dict):
+        raise Malformed(Problem("api.object_expected"))
+    canonical.encode(value)
+    return value
+
+
+def read_given(value: dict[str, Any], idempotency_key: str | None) -> Given:
+    """Split what a client sent into the event's own fields and what stands around them."""
+    fields = {name: item for name, item in value.items() if name not in _OWN}
+    party = value.get("on_behalf_of")
+    if party is not None and not isinstance(party, str):
+        raise Malformed(Problem("manifest.field_invalid", "/on_behalf_of"))
+    return Given(
+        fields=fields,
+        occurred_at=read_time(value.get("occurred_at"), "/occurred_at"),
+        secrets=read_secrets(value.get("secrets")),
+        party=party,
+        idem=read_idem(idempotency_key),
+    )
+
+
+def read_time(value: object, path: str) -> datetime | None:
+    """Return the time of RFC 3339 text with its zone, or None for None; raise Malformed."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if moment is not None and moment.utcoffset() is not None:
+            # A whole number of milliseconds is all that the ledger writes down.
+            return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    except ValueError:
+        pass
+    raise Malformed(Problem("api.time_invalid", path))
+
+
+def read_idem(value: object) -> str | None:
+    """Return an idempotency key, which is a UUIDv7; raise Malformed for anything else."""
+    if value is None:
+        return None
+    if isinstance(value, str) and _UUID7.fullmatch(value):
+        return value
+    raise Malformed(Problem("ledger.field_invalid", "/idem"))
+
+
+def read_secrets(value: object) -> dict[str, Secret]:
+    """Return the named personal values of a request; raise Malformed with the path of what is wrong."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or len(value) > MAX_SECRETS:
+        raise Malformed(Problem("manifest.field_invalid", "/secrets"))
+    return {name: _secret(item, f"/secrets/{pointer(name)}") for name, item in value.items()}
+
+
+def secrets_as_json(secrets: Mapping[str, Secret]) -> dict[str, Any]:
+    """Return named personal values as a client sends them back, salts included."""
+    return {
+        name: {"value": secret.value, "subject": secret.subject, "salt": b64(secret.salt)}
+        for name, secret in secrets.items()
+    }
+
+
+def _secret(item: object, path: str) -> Secret:
+    try:
+        given = SecretIn.model_validate(item)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        problems = [
+            Problem("manifest.field_invalid", path + "".join(f"/{part}" for part in one["loc"]))
+            for one in found
+        ]
+        raise Malformed(problems) from error
+    if given.salt is None:
+        return Secret(given.value, given.subject)
+    try:
+        salt = unb64(given.salt)
+    except ValueError as error:
+        raise Malformed(Problem("manifest.field_invalid", f"{path}/salt")) from error
+    if len(salt) != SALT_BYTES:
+        raise Malformed(Problem("manifest.field_invalid", f"{path}/salt"))
+    return Secret(given.value, given.subject, salt)
+
+
+def _once(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen = dict(items)
+    if len(seen) != len(items):
+        names = [name for name, _ in items]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise Malformed(Problem("ledger.duplicate_key", f"/{pointer(repeated)}", {"key": repeated[:64]}))
+    return seen

@@ -1,0 +1,127 @@
+"""Lots: waste declared, adjusted and treated at its own site; and what is left of each."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from sqlalchemy import func, select
+
+from api import acting
+from api.acting import Desk, Done, act, in_request
+from api.answers import Json
+from api.deps import Asked, ReadOnly, TheDesk, Writes
+from api.paging import Cursor, Limit, page
+from api.reading import Given
+from api.routes.events import answered
+from api.schemas import ReceiptOut, takes
+from ledger.errors import Malformed, NotFound, Problem
+from ledger.ids import uuid7
+from manifest import events as e
+from manifest.views import BALANCE, LOT
+
+router = APIRouter(prefix="/lots", tags=["lots"])
+
+
+def _declaration() -> dict[str, Any]:
+    made = takes(e.GenerationDeclared, may_omit=("lot",))
+    properties = made["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    properties["opening"] = {"type": "boolean", "description": "stock that was there before the ledger began"}
+    return made
+
+
+@router.post("", status_code=201, response_model=ReceiptOut, openapi_extra=_declaration())
+async def declare(pool: Writes, desk: TheDesk, given: Asked) -> Json:
+    """Declare a lot: waste that came to be at a site of yours. Its id is made when it is left out."""
+    done = await pool.run(_declare, desk, given)
+    return answered(done, {"lot": done.event.stream})
+
+
+def _declare(desk: Desk, given: Given) -> Done:
+    fields = dict(given.fields)
+    opening = fields.pop("opening", False)
+    if not isinstance(opening, bool):
+        raise Malformed(Problem("manifest.field_invalid", "/opening"))
+    event = e.OpeningDeclared if opening else e.GenerationDeclared
+    given = replace(given, fields=fields)
+    with in_request():
+        if (done := acting.repeated(desk, event.kind, given, fields.get("lot"))) is not None:
+            return done
+        fields.setdefault("lot", uuid7(desk.home.clock()))
+        return act(desk, event.kind, given)
+
+
+@router.post(
+    "/{lot}/adjustments",
+    status_code=201,
+    response_model=ReceiptOut,
+    openapi_extra=takes(e.GenerationAdjusted, filled=("lot",)),
+)
+async def adjust(lot: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
+    """Say that a lot turns out larger or smaller while it is still stored."""
+    return answered(await pool.run(_on_lot, desk, e.GenerationAdjusted.kind, lot, given))
+
+
+@router.post(
+    "/{lot}/self-treatments",
+    status_code=201,
+    response_model=ReceiptOut,
+    openapi_extra=takes(e.SelfTreated, filled=("lot",)),
+)
+async def treat(lot: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
+    """Record that part of a lot was treated on your own site."""
+    return answered(await pool.run(_on_lot, desk, e.SelfTreated.kind, lot, given))
+
+
+def _on_lot(desk: Desk, kind: str, lot: str, given: Given) -> Done:
+    with in_request():
+        return act(desk, kind, replace(given, fields={**given.fields, "lot": lot}), stream=lot)
+
+
+@router.get("")
+def list_lots(
+    read: ReadOnly,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+    site: Annotated[str | None, Query(max_length=100)] = None,
+    code: Annotated[str | None, Query(max_length=12)] = None,
+) -> Json:
+    """List the lots you may see, the newest entry first, with where the grams of each are."""
+    with read() as view:
+        query = select(LOT).where(LOT.c.log == view.log, *view.own(LOT.c.party))
+        for column, value in ((LOT.c.site, site), (LOT.c.code, code)):
+            if value is not None:
+                query = query.where(column == value)
+        found = page(view.reader, query, LOT.c.seq, cursor, limit)
+        places = _places(view, [row["lot"] for row in found["items"]])
+    for row in found["items"]:
+        del row["log"]
+        row["balances"] = places.get(row["lot"], [])
+    return Json(found)
+
+
+@router.get("/{lot}")
+def show_lot(lot: str, read: ReadOnly) -> Json:
+    """Show a lot of yours and where its grams are."""
+    with read() as view:
+        query = select(LOT).where(LOT.c.log == view.log, LOT.c.lot == lot, *view.own(LOT.c.party))
+        row = view.reader.execute(query).mappings().first()
+        if row is None:
+            raise NotFound(Problem("manifest.lot_unknown", "", {"lot": lot}))
+        shown = dict(row) | {"balances": _places(view, [lot]).get(lot, [])}
+    del shown["log"]
+    return Json(shown)
+
+
+def _places(view: Any, lots: list[str]) -> dict[str, list[dict[str, Any]]]:
+    query = (
+        select(BALANCE.c.lot, BALANCE.c.account, BALANCE.c.place, func.sum(BALANCE.c.grams).label("grams"))
+        .where(BALANCE.c.log == view.log, BALANCE.c.lot.in_(lots), BALANCE.c.grams != 0)
+        .group_by(BALANCE.c.lot, BALANCE.c.account, BALANCE.c.place)
+        .order_by(BALANCE.c.lot, BALANCE.c.account, BALANCE.c.place)
+    )
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in view.reader.execute(query):
+        found.setdefault(row.lot, []).append(
+            {"account": row.account, "place": row.place, "grams": int(row.grams)}
+        )
+    return found

@@ -1,0 +1,219 @@
+"""The acts of a manifest: each builds the event, has your key in custody sign it, and answers the receipt.
+
+Who signs with a key of its own takes the bytes from `/prepare` and hands the envelope to `/events`.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter
+
+from api import acting, numbers
+from api.acting import Desk, Done, act, begin, in_request, kept_kid, role_in
+from api.answers import Json
+from api.deps import Asked, TheDesk, Writes
+from api.reading import Given, secrets_as_json
+from api.routes.events import answered
+from api.schemas import PartialOut, ReceiptOut, partial, takes, takes_object
+from api.scope import View
+from ledger.db import Reader, reading
+from ledger.errors import Conflict, Malformed, Problem, Refused, RuleBroken
+from ledger.event import Actor
+from ledger.ids import uuid7
+from ledger.store import one
+from manifest import body as bodies
+from manifest import events as e
+from manifest import reference
+from manifest.views import ACT, ORGANISATION
+from manifest.vocabulary import local_date
+
+router = APIRouter(prefix="/manifests", tags=["manifests"])
+_REPEATED = {200: {"description": "recorded before under the same Idempotency-Key: the first receipt"}}
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=ReceiptOut,
+    responses=_REPEATED,
+    openapi_extra=takes(e.Registered, may_omit=("number", "form", "generator")),
+)
+async def register(pool: Writes, desk: TheDesk, given: Asked) -> Json:
+    """Register a manifest. What is left out is filled in: its id, its number, the form, you as generator."""
+    done = await pool.run(_register, desk, given)
+    return answered(done, {"manifest": done.event.stream, "number": _number_text(done)})
+
+
+def _number_text(done: Done) -> str:
+    number = done.event.body["number"]
+    return f"{number['sequence']}/{number['year']}/{number['issuer']}"
+
+
+def _register(desk: Desk, given: Given) -> Done:
+    fields = dict(given.fields)
+    stream = fields.pop("manifest", None)
+    if stream is not None and not isinstance(stream, str):
+        raise Malformed(Problem("manifest.field_invalid", "/manifest"))
+    given = replace(given, fields=fields)
+    with in_request():
+        if (done := acting.repeated(desk, e.Registered.kind, given, stream)) is not None:
+            return done
+        at = given.occurred_at or desk.home.clock()
+        fields.setdefault("generator", given.party or desk.access.party)
+        fields.setdefault("form", reference.default().form_edition(local_date(at)).edition)
+        stream = stream or uuid7(at)
+        if "number" in fields:
+            return act(desk, e.Registered.kind, given, stream=stream)
+        return _register_with_number(desk, given, stream, local_date(at).year)
+
+
+def _register_with_number(desk: Desk, given: Given, stream: str, year: int) -> Done:
+    parties = tuple(str(given.fields.get(name)) for name in ("facility", "generator"))
+    for left in reversed(range(numbers.TRIES)):
+        with numbers.CHOOSING:
+            with reading(desk.home.engine) as reader:
+                number = numbers.next_number(reader, desk.home.ledger.log, parties, year)
+            numbered = {"sequence": number.sequence, "year": number.year, "issuer": number.issuer}
+            filled = replace(given, fields={**given.fields, "number": numbered})
+            try:
+                return act(desk, e.Registered.kind, filled, stream=stream)
+            except Refused as refused:
+                if not left or {problem.code for problem in refused.problems} != {numbers.TAKEN}:
+                    raise
+    raise Conflict
+
+
+@router.post(
+    "/{manifest}/handovers",
+    response_model=PartialOut,
+    openapi_extra=takes_object(
+        {
+            "taker": {"type": "string"},
+            "vehicle_plate": {"type": "string"},
+            "vehicle_kind": {"type": "string", "enum": ["road", "rail", "water"]},
+            "taker_kid": {
+                "type": "string",
+                "description": "the taker's key; its newest in custody if left out",
+            },
+        },
+        ["taker", "vehicle_plate"],
+    ),
+)
+async def hand_over(manifest: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
+    """Hand the load over, as the giver. The answer is for the taker, who signs it at `/acts/countersign`."""
+    return Json(await pool.run(_begin, desk, e.HandedOver, manifest, given))
+
+
+@router.post(
+    "/{manifest}/return",
+    response_model=PartialOut,
+    openapi_extra=takes_object(
+        {"vehicle_plate": {"type": "string"}, "generator_kid": {"type": "string"}}, ["vehicle_plate"]
+    ),
+)
+async def give_back(manifest: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
+    """Bring back what was refused, as the carrier. The generator signs the answer at `/acts/countersign`."""
+    return Json(await pool.run(_begin, desk, e.Returned, manifest, given))
+
+
+def _begin(desk: Desk, event: type[e.HandedOver | e.Returned], manifest: str, given: Given) -> dict[str, Any]:
+    """Sign an act of two as the one who gives; what is left out is filled in from the manifest."""
+    fields = {"giver": given.party or desk.access.party, **given.fields}
+    with in_request():
+        with reading(desk.home.engine) as reader:
+            view = desk.view(reader)
+            row = view.manifest(manifest)
+            if event is e.HandedOver:
+                kid = fields.pop("taker_kid", None)
+                fields.setdefault("leg", _legs(view, manifest) + 1)
+            else:
+                kid = fields.pop("generator_kid", None)
+            body = event.read(fields)
+            taker = body.taker if isinstance(body, e.HandedOver) else row["generator"]
+            role = role_in(desk, reader, body.kind, party=body.giver, stream=manifest)
+            other = _taker(desk, reader, body, party=taker, manifest=manifest, kid=kid)
+        made = begin(desk, body, given, stream=manifest, role=role, others=[other])
+    return partial(made, secrets_as_json(given.secrets))
+
+
+def _taker(
+    desk: Desk, reader: Reader, body: e.HandedOver | e.Returned, *, party: str, manifest: str, kid: object
+) -> Actor:
+    """Return who signs second: with the key that was named, or the newest one in custody."""
+    path = "/taker" if isinstance(body, e.HandedOver) else "/generator"
+    if kid is not None and not isinstance(kid, str):
+        raise Malformed(Problem("manifest.field_invalid", f"{path}_kid"))
+    if party == body.giver:
+        raise RuleBroken(Problem("api.giver_is_taker", path))
+    if one(reader, ORGANISATION, log=desk.home.ledger.log, party=party) is None:
+        raise RuleBroken(Problem("manifest.party_unknown", path, {"party": party}))
+    role = role_in(desk, reader, body.kind, party=party, stream=manifest, place=1)
+    return Actor(party=party, role=role, kid=kid or kept_kid(desk, reader, party, path))
+
+
+def _legs(view: View, manifest: str) -> int:
+    query = ACT.select().where(
+        ACT.c.log == view.log, ACT.c.manifest == manifest, ACT.c.kind == e.HandedOver.kind
+    )
+    return len(view.reader.execute(query).all())
+
+
+def _act_route(path: str, event: type[bodies.Body], words: str, *, new: str | None = None) -> None:
+    """Add the route of an act that one party signs; ``new`` names an id that we make when it is left out."""
+
+    async def perform(manifest: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
+        done = await pool.run(_perform, desk, event.kind, manifest, given, new)
+        return answered(done, {new: done.event.body[new]} if new else None)
+
+    async def answer_correction(
+        manifest: str, correction: str, pool: Writes, desk: TheDesk, given: Asked
+    ) -> Json:
+        filled = replace(given, fields={**given.fields, "correction": correction})
+        return answered(await pool.run(_perform, desk, event.kind, manifest, filled, None))
+
+    in_path = "{correction}" in path
+    router.add_api_route(
+        f"/{{manifest}}{path}",
+        answer_correction if in_path else perform,
+        methods=["POST"],
+        status_code=201,
+        response_model=ReceiptOut,
+        responses=_REPEATED,
+        name=event.kind,
+        description=words,
+        openapi_extra=takes(event, filled=("correction",) if in_path else (), may_omit=(new,) if new else ()),
+    )
+
+
+def _perform(desk: Desk, kind: str, manifest: str, given: Given, new: str | None) -> Done:
+    with in_request():
+        with reading(desk.home.engine) as reader:
+            desk.view(reader).manifest(manifest)
+        if new is not None and new not in given.fields:
+            if (done := acting.repeated(desk, kind, given, manifest)) is not None:
+                return done
+            given = replace(given, fields={**given.fields, new: uuid7(desk.home.clock())})
+        return act(desk, kind, given, stream=manifest)
+
+
+for _path, _event, _words in (
+    ("/arrival", e.Arrived, "The load is at the facility's gate."),
+    ("/weighing", e.Weighed, "The facility weighed every line; the difference is computed."),
+    ("/reception", e.Accepted, "The facility takes the load, wholly or in part."),
+    ("/refusal", e.Refused, "The facility refuses the whole load, with a reason."),
+    ("/treatments", e.Treated, "The facility treated parts of lines."),
+    ("/completion", e.Completed, "Nothing is left to treat: copy 4 goes back to the generator."),
+    ("/cancellation", e.Cancelled, "The generator calls the manifest off before pick-up."),
+):
+    _act_route(_path, _event, _words)
+_act_route("/corrections", e.CorrectionProposed, "State what should have been written.", new="correction")
+_act_route(
+    "/corrections/{correction}/consent",
+    e.CorrectionConsented,
+    "Agree to a correction that touches you.",
+)
+_act_route(
+    "/corrections/{correction}/decline",
+    e.CorrectionDeclined,
+    "Do not agree to a correction that touches you: it falls.",
+)

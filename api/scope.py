@@ -1,0 +1,120 @@
+"""What a party may see: the manifests in which it takes part, and what is its own.
+
+Authority and operator see everything. What is another's and what does not exist get the same answer, so that
+nobody can find out by asking. Keys, rules and the log's own entries are open to every party: without them no
+signature could be checked.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cached_property
+
+from sqlalchemy import ColumnElement, exists, select
+
+from api.identity.tokens import Access
+from ledger.db import Reader, Row
+from ledger.errors import NotFound, Problem
+from ledger.event import Event
+from ledger.store import one, rows
+from manifest.events import GENERATION_EVENTS, MANIFEST_EVENTS, PdfIssued, Registered
+from manifest.register import events as register
+from manifest.views import LOT, MANDATE, MANIFEST, MANIFEST_PARTY
+from manifest.vocabulary import local_date
+
+_OPEN = {
+    register.LogOpened.kind, register.KeyRegistered.kind, register.KeyRotated.kind, register.KeyRevoked.kind,
+    register.EditionAdopted.kind, register.RuleSet.kind,
+}  # fmt: skip
+_OF_MANIFEST = {event.kind for event in MANIFEST_EVENTS}
+_OF_LOT = {event.kind for event in GENERATION_EVENTS}
+_PARTY_FIELDS = ("party", "carrier", "facility", "principal", "agent")
+
+
+class View:
+    """A reader with the eyes of a party."""
+
+    def __init__(self, reader: Reader, log: int, access: Access, now: datetime) -> None:
+        self.reader = reader
+        self.log = log
+        self.access = access
+        self.now = now
+        self._manifests: dict[str, bool] = {}
+
+    @cached_property
+    def parties(self) -> frozenset[str]:
+        """The party itself and those whose mandate it holds today."""
+        today = local_date(self.now)
+        mandates = rows(self.reader, MANDATE, log=self.log, agent=self.access.party, revoked=False)
+        principals = {row["principal"] for row in mandates if row["valid_from"] <= today <= row["valid_to"]}
+        return frozenset({self.access.party} | principals)
+
+    def owns(self, party: str) -> bool:
+        """Tell whether a party's own affairs are this view's to see."""
+        return self.access.sees_all or party in self.parties
+
+    def own(self, column: ColumnElement[str]) -> list[ColumnElement[bool]]:
+        """Return the condition that keeps a query to what is the party's own."""
+        return [] if self.access.sees_all else [column.in_(sorted(self.parties))]
+
+    def taking_part(self) -> list[ColumnElement[bool]]:
+        """Return the condition that keeps a query over manifests to those the party takes part in."""
+        if self.access.sees_all:
+            return []
+        return [
+            exists().where(
+                MANIFEST_PARTY.c.log == MANIFEST.c.log,
+                MANIFEST_PARTY.c.manifest == MANIFEST.c.manifest,
+                MANIFEST_PARTY.c.party.in_(sorted(self.parties)),
+            )
+        ]
+
+    def manifest(self, manifest: str) -> Row:
+        """Return the row of a manifest; raise NotFound when there is none, or none for this party."""
+        row = one(self.reader, MANIFEST, log=self.log, manifest=manifest)
+        if row is None or not self._takes_part(manifest):
+            raise NotFound(Problem("manifest.unknown", "", {"manifest": manifest}))
+        return row
+
+    def _takes_part(self, manifest: str) -> bool:
+        if self.access.sees_all:
+            return True
+        if manifest not in self._manifests:
+            self.look_up([manifest])
+        return self._manifests[manifest]
+
+    def look_up(self, manifests: Iterable[str]) -> None:
+        """Learn at once in which of these manifests the party takes part."""
+        wanted = set(manifests) - set(self._manifests)
+        if self.access.sees_all or not wanted:
+            return
+        query = select(MANIFEST_PARTY.c.manifest).where(
+            MANIFEST_PARTY.c.log == self.log,
+            MANIFEST_PARTY.c.manifest.in_(sorted(wanted)),
+            MANIFEST_PARTY.c.party.in_(sorted(self.parties)),
+        )
+        found = set(self.reader.execute(query).scalars())
+        self._manifests |= {name: name in found for name in wanted}
+
+    def sees(self, event: Event) -> bool:
+        """Tell whether the party may see an event of the ledger."""
+        if self.access.sees_all or event.kind in _OPEN:
+            return True
+        if any(actor.party in self.parties for actor in event.actors):
+            return True
+        if event.kind in _OF_MANIFEST:
+            return self._takes_part(event.stream)
+        if event.kind == PdfIssued.kind:
+            return self._takes_part(str(event.body["manifest"]))
+        if event.kind in _OF_LOT:
+            lot = one(self.reader, LOT, log=self.log, lot=event.stream)
+            return lot is not None and lot["party"] in self.parties
+        return any(event.body.get(name) in self.parties for name in _PARTY_FIELDS)
+
+    def hides(self, event: Event) -> bool:
+        """Tell whether an act is in a manifest that, for all that this party may know, does not exist."""
+        if event.kind not in _OF_MANIFEST or self.access.sees_all:
+            return False
+        row = one(self.reader, MANIFEST, log=self.log, manifest=event.stream)
+        if row is None:
+            return event.kind != Registered.kind
+        return not self._takes_part(event.stream)

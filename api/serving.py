@@ -1,0 +1,149 @@
+"""Running the server: uvicorn, an orderly end, and one publisher that signs checkpoints beside it."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from time import monotonic
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+from uvicorn.supervisors import Multiprocess
+
+from api.home import Home, open_home
+from api.main import create_app
+from api.settings import Settings, settings
+from ledger.db import reading
+from ledger.errors import Refused
+from ledger.publisher import last_checkpoint
+from ledger.store import HEAD, one
+
+GRACE_S = 10
+PUBLISH_EVERY_S = 2.0
+# A checkpoint reads the whole tree again: it may take no more than this share of a processor.
+_SHARE = 0.1
+COULD_NOT_RUN = 2
+_log = logging.getLogger("ctnh.serving")
+
+
+class Publisher:
+    """A thread that signs a checkpoint soon after something was recorded, and a last one at the end."""
+
+    def __init__(self, home: Home, every_s: float = PUBLISH_EVERY_S) -> None:
+        self._home = home
+        self._every_s = every_s
+        self._end = Event()
+        self._thread = Thread(target=self._run, name="publisher", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Sign what there is and end."""
+        self._end.set()
+        self._thread.join()
+        self._publish()
+
+    def _run(self) -> None:
+        pause = self._every_s
+        while not self._end.wait(pause):
+            began = monotonic()
+            self._publish()
+            pause = max(self._every_s, (monotonic() - began) / _SHARE)
+
+    def _publish(self) -> None:
+        try:
+            if self._is_behind():
+                self._home.checkpoint()
+        except Refused as refused:
+            # The log disagrees with its own checkpoint: nothing more may be signed over it, but who reads
+            # it and who verifies it must still be served.
+            _log.critical("no checkpoint: %s", refused)
+        except SQLAlchemyError:
+            _log.exception("no checkpoint now")
+
+    def _is_behind(self) -> bool:
+        with reading(self._home.engine) as reader:
+            head = one(reader, HEAD, log=self._home.ledger.log)
+            last = last_checkpoint(reader, self._home.ledger.log)
+        return head is not None and head["size"] > (last[0] if last else 0)
+
+
+def serve(home: Home, workers: int = 1) -> int:
+    """Serve until told to stop; return the exit code. On SQLite there is one process that serves."""
+    if workers > 1 and home.engine.dialect.name == "sqlite":
+        print("SQLite: chỉ một tiến trình phục vụ / SQLite: one serving process only", file=sys.stderr)  # noqa: T201
+        return COULD_NOT_RUN
+    publisher = Publisher(home)
+    publisher.start()
+    try:
+        with _ending_here():
+            if workers > 1:
+                _serve_many(home.settings, workers)
+            else:
+                uvicorn.Server(_config(create_app(home), home.settings)).run()
+    finally:
+        publisher.stop()
+    return 0
+
+
+def app_from_settings() -> FastAPI:
+    """Return the application of the environment's settings: what each of several processes runs."""
+    return create_app(open_home(settings()))
+
+
+def _serve_many(chosen: Settings, workers: int) -> None:
+    # The processes start afresh, so that what was chosen on the command line reaches them as settings do.
+    for name, value in chosen.model_dump().items():
+        os.environ[f"CTNH_{name.upper()}"] = str(value)
+    config = _config("api.serving:app_from_settings", chosen, workers=workers)
+    Multiprocess(config, sockets=[config.bind_socket()]).run()
+
+
+def _config(app: FastAPI | str, chosen: Settings, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        host=chosen.host,
+        port=chosen.port,
+        workers=workers,
+        log_level="info",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+@contextmanager
+def _ending_here() -> Iterator[None]:
+    """Keep the process alive for the last checkpoint: uvicorn raises the signal that ended it once more."""
+
+    def ignore(_signal: int, _frame: FrameType | None) -> None:
+        return
+
+    caught = (signal.SIGINT, signal.SIGTERM)
+    before = {one: signal.signal(one, ignore) for one in caught}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def main() -> int:
+    """Serve the deployment of the environment's settings."""
+    home = open_home(settings())
+    try:
+        return serve(home)
+    finally:
+        home.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

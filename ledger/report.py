@@ -1,0 +1,64 @@
+"""What verification found: findings that name the entry, and the report that sums them up."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.db import Reader
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it must be; ``seq`` names the entry where one can be named."""
+
+    seq: int | None
+    code: str
+    detail: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the finding as plain values."""
+        return {"seq": self.seq, "code": self.code, "detail": self.detail}
+
+
+Step = Callable[[Reader, int], Iterable[Finding]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What verification found; ``ok`` when it found nothing.
+
+    ``root`` is the hex root over the stored leaves. At most 1,000 findings are kept of the ``found`` there
+    were. ``trust`` tells whether the keys came from a file or from the log itself, ``guard`` what the memory
+    outside the database says. ``personal_open`` values can be shown, ``personal_redacted`` are gone.
+    """
+
+    ok: bool
+    origin: str
+    size: int
+    root: str
+    findings: tuple[Finding, ...]
+    found: int
+    trust: str
+    guard: str = "not_checked"
+    checkpoint_size: int | None = None
+    signatures: int = 0
+    personal_open: int = 0
+    personal_redacted: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        return {
+            "ok": self.ok,
+            "origin": self.origin,
+            "size": self.size,
+            "root": self.root,
+            "findings": [finding.as_json() for finding in self.findings],
+            "found": self.found,
+            "guard": self.guard,
+            "trust": self.trust,
+            "checkpoint": None if self.checkpoint_size is None else {"size": self.checkpoint_size},
+            "signatures": self.signatures,
+            "personal": {"open": self.personal_open, "redacted": self.personal_redacted},
+        }

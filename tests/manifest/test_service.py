@@ -1,0 +1,965 @@
+"""The judge behind the writer, on both databases: whole journeys and the rows that they leave."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from api.recorder import Signing, build_event, record
+from ledger.changes import Reads
+from ledger.db import reading
+from ledger.entry import Envelope
+from ledger.errors import NotAllowed, NotFound, Problem, Refused, RuleBroken
+from ledger.ids import uuid7
+from ledger.keys import key_fields
+from ledger.store import ENTRY
+from manifest import events as e
+from manifest import reference
+from manifest.acts import find
+from manifest.authority import SIGNERS
+from manifest.events import EVENTS
+from manifest.register import events as r
+from manifest.views import (
+    ACT,
+    BALANCE,
+    LOT,
+    MANIFEST,
+    MANIFEST_LINE,
+    MANIFEST_PARTY,
+    NUMBER_BLOCK,
+    ORGANISATION,
+    PDF,
+    PERMIT,
+    PERMIT_USE,
+    PLAN_LINE,
+    POSTING,
+    RULE,
+    SITE,
+)
+from manifest.vocabulary import Account, Basis, CorrectedField, PermitKind, Role, State, VehicleKind, ZoneKind
+from tests.world import (
+    AUTHORITY,
+    CARRIER,
+    CODE,
+    FACILITY,
+    GENERATOR,
+    OPERATOR,
+    OTHER_CODE,
+    OTHER_FACILITY,
+    PLATE,
+    RIVAL,
+    SECOND_CARRIER,
+    TONNE,
+    World,
+    key_of,
+    line,
+)
+
+HALF = 500_000
+
+
+def refused(act: Callable[[], object]) -> list[tuple[str, str]]:
+    with pytest.raises(Refused) as caught:
+        act()
+    return [(problem.code, problem.path) for problem in caught.value.problems]
+
+
+def places(world: World) -> dict[str, int]:
+    """Return the grams in every account that holds some."""
+    found = {account.value: world.grams(account) for account in Account}
+    return {account: grams for account, grams in found.items() if grams}
+
+
+# The main job
+
+
+def test_a_whole_journey_step_by_step(world: World) -> None:
+    seen = []
+
+    def look() -> None:
+        row = world.row(MANIFEST, manifest=world.manifest)
+        seen.append((row["status"], row["holder"], row["accepted_g"], row["refused_g"], row["left_g"]))
+
+    world.register()
+    look()
+    assert places(world) == {"generated": -HALF, "stored": HALF}
+    world.hand_over()
+    look()
+    assert places(world) == {"generated": -HALF, "in_transit": HALF}
+    for act in (world.arrive, lambda: world.weigh(HALF)):
+        act()
+        look()
+    world.accept((HALF, 0))
+    look()
+    assert places(world) == {"generated": -HALF, "at_facility": HALF}
+    world.treat(200_000)
+    look()
+    world.treat(300_000)
+    assert places(world) == {"generated": -HALF, "treated_service": HALF}
+    world.complete()
+    look()
+    assert seen == [
+        ("registered", GENERATOR, 0, 0, 0),
+        ("in_transit", CARRIER, 0, 0, 0),
+        ("arrived", CARRIER, 0, 0, 0),
+        ("weighed", CARRIER, 0, 0, 0),
+        ("accepted", CARRIER, HALF, 0, HALF),
+        ("in_treatment", CARRIER, HALF, 0, 300_000),
+        ("completed", CARRIER, HALF, 0, 0),
+    ]
+
+
+def test_the_rows_of_a_journey(world: World) -> None:
+    world.journey()
+    head = world.row(MANIFEST)
+    assert head["number"] == "1/2025/1-2-3.047.VX"
+    assert (head["generator"], head["facility"], head["permit"]) == (GENERATOR, FACILITY, "permit:facility")
+    assert head["seq"] == world.last.receipt.seq if world.last else False
+    times = ["registered_at", "transferred_at", "arrived_at", "decided_at", "completed_at"]
+    moments = [head[name] for name in times]
+    assert moments == sorted(moments)
+    assert all(moment.tzinfo is not None for moment in moments)
+    parties = {(row["party"], row["role"]) for row in world.rows(MANIFEST_PARTY)}
+    assert parties == {
+        (GENERATOR, "generator"), (CARRIER, "transporter"), (FACILITY, "treatment_facility"),
+    }  # fmt: skip
+    detail = world.row(MANIFEST_LINE)
+    assert (detail["code"], detail["planned_methods"], detail["state"]) == (CODE, "TC", "liquid")
+    masses = [detail[f"{name}_g"] for name in ("declared", "net", "accepted", "refused", "treated", "interim")]
+    assert masses == [HALF, HALF, HALF, 0, HALF, 0]
+    acts = world.rows(ACT, manifest=world.manifest)
+    assert [row["kind"].split(".")[1] for row in acts] == [
+        "registered", "handed_over", "arrived", "weighed", "accepted", "treated", "completed",
+    ]  # fmt: skip
+    assert {row["assurance"] for row in acts} == {0}
+    assert acts[1]["parties"] == f"{GENERATOR},{CARRIER}"
+    assert all(row["recorded_at"] == row["occurred_at"] for row in acts)
+
+
+def test_balances_are_the_sums_of_postings(world: World) -> None:
+    world.journey()
+    world.register(line(mass_g=300_000)).hand_over().arrive().weigh(290_000).accept((200_000, 90_000))
+    sums: dict[tuple[str, str, str], int] = {}
+    for row in world.rows(POSTING):
+        where = (row["lot"], row["account"], row["place"])
+        sums[where] = sums.get(where, 0) + row["grams"]
+    assert sums == {(row["lot"], row["account"], row["place"]): row["grams"] for row in world.rows(BALANCE)}
+    assert sum(sums.values()) == 0
+    booked = {row["posted_on"] for row in world.rows(POSTING, account="treated_service")}
+    assert booked == {world.today}
+
+
+def test_what_was_accepted_is_used_of_the_permit(world: World) -> None:
+    world.register(line(mass_g=HALF), line(2, code=OTHER_CODE, mass_g=100_000, state=State.SOLID))
+    world.hand_over().arrive().weigh(HALF, 100_000).accept((400_000, 100_000), (100_000, 0))
+    used = {row["code"]: (row["accepted_g"], row["year"]) for row in world.rows(PERMIT_USE)}
+    assert used == {CODE: (400_000, 2025), OTHER_CODE: (100_000, 2025)}
+    world.register(line(mass_g=HALF)).hand_over().arrive().weigh(HALF).accept((HALF, 0))
+    assert world.row(PERMIT_USE, code=CODE)["accepted_g"] == 900_000
+    correction = world.propose(net_g=480_000)
+    world.consent(correction)
+    assert world.row(PERMIT_USE, code=CODE)["accepted_g"] == 880_000
+
+
+def test_a_permit_that_is_used_up_takes_no_more(world: World) -> None:
+    small = (r.PermitLine(code=CODE, methods=("TC",), mass_g_year=700_000),)
+    world.add_permit(FACILITY, permit="permit:small", lines=small)
+    world.register(permit="permit:small").hand_over().arrive().weigh(HALF).accept((HALF, 0))
+    body = world.registered(line(mass_g=200_001), permit="permit:small")
+    manifest = world.id()
+    assert refused(lambda: world.act(body, (GENERATOR, Role.GENERATOR), stream=manifest)) == [
+        ("manifest.permit_used_up", "/body/lines/0/mass_g")
+    ]
+    assert world.register(line(mass_g=200_000), permit="permit:small")
+
+
+# Lots and their dimensions
+
+
+def test_a_lot_lies_in_the_unit_of_the_map_of_its_day(world: World) -> None:
+    world.now = datetime(2025, 7, 5, 2, 0, tzinfo=UTC)
+    before = world.lot(generated_on=date(2025, 6, 30))
+    after = world.lot(generated_on=date(2025, 7, 1))
+    old, new = world.row(LOT, lot=before), world.row(LOT, lot=after)
+    assert (old["area"], new["area"]) == ("017", "00493")
+    for row in (old, new):
+        assert (row["zone_kind"], row["zone"]) == ("park", "kcn-thang-long")
+        assert (row["lot_kind"], row["basis"], row["party"]) == ("primary", "regular", GENERATOR)
+    assert old["generated_on"] == date(2025, 6, 30)
+    assert {row["posted_on"] for row in world.rows(POSTING, lot=before)} == {date(2025, 6, 30)}
+
+
+def test_the_day_is_that_of_viet_nam(world: World) -> None:
+    world.now = datetime(2025, 6, 30, 17, 30, tzinfo=UTC)
+    assert world.row(LOT, lot=world.lot(generated_on=date(2025, 7, 1)))["area"] == "00493"
+
+
+def test_a_site_that_is_not_on_the_map_has_no_unit(world: World) -> None:
+    world.add_site(RIVAL, site="site:elsewhere", zone=None, zone_kind=ZoneKind.OUTSIDE, district=None, commune=None)
+    assert world.row(LOT, lot=world.lot(party=RIVAL, site="site:elsewhere"))["area"] is None
+
+
+def test_a_site_may_be_registered_anew_and_old_lots_stay(world: World) -> None:
+    lot = world.lot()
+    world.add_site(GENERATOR, name="Nhà máy mới", zone="kcn-noi-bai")
+    assert world.row(SITE, site="site:generator")["name"] == "Nhà máy mới"
+    assert world.row(LOT, lot=lot)["zone"] == "kcn-thang-long"
+    assert world.row(LOT, lot=world.lot())["zone"] == "kcn-noi-bai"
+
+
+def test_a_lot_of_the_hand_over_day_says_so(world: World) -> None:
+    assert world.row(LOT, lot=world.lot(basis=Basis.AT_HANDOVER))["basis"] == "at_handover"
+
+
+def test_opening_stock_is_a_row_of_its_own(world: World) -> None:
+    lot = world.opening(70_000)
+    assert places(world) == {"opening": -70_000, "stored": 70_000}
+    assert world.row(LOT, lot=lot)["lot_kind"] == "opening"
+    draws = (e.Draw(lot=lot, mass_g=70_000),)
+    world.register(line(mass_g=70_000, lots=draws)).hand_over().arrive().weigh(69_000).accept((69_000, 0))
+    assert places(world) == {"opening": -69_000, "at_facility": 69_000}
+
+
+def test_a_lot_is_adjusted_while_it_is_stored(world: World) -> None:
+    lot = world.lot(1000)
+    world.adjust(lot, 500).adjust(lot, -1200)
+    assert places(world) == {"generated": -300, "stored": 300}
+    assert refused(lambda: world.adjust(lot, -301)) == [("manifest.lot_short", "/body/delta_g")]
+    assert refused(lambda: world.adjust(lot, 0)) == [("manifest.nothing_changes", "/body/delta_g")]
+    assert refused(lambda: world.adjust(lot, 1, party=RIVAL)) == [("manifest.lot_unknown", "/body/lot")]
+
+
+def test_self_treatment_counts_with_a_permit_line_of_ones_own(world: World) -> None:
+    lot = world.lot(1000)
+    world.self_treat(lot, 100)
+    assert places(world) == {"generated": -1000, "stored": 900, "unexplained": 100}
+    world.add_permit(GENERATOR, kind=PermitKind.ENVIRONMENTAL, methods=("TĐ",))
+    world.self_treat(lot, 200, permit="permit:generator")
+    assert world.grams(Account.SELF_TREATED) == 200
+    for number, changed in enumerate(
+        (
+            {"permit": "permit:facility"},
+            {"permit": "permit:none"},
+            {"permit": "permit:generator", "methods": ("TC",)},
+            {"permit": "permit:generator", "methods": ("SC",)},
+        ),
+        start=2,
+    ):
+        world.self_treat(lot, 100, **changed)
+        assert world.grams(Account.UNEXPLAINED) == number * 100
+    assert world.grams(Account.SELF_TREATED) == 200
+    assert refused(lambda: world.self_treat(lot, 301)) == [("manifest.lot_short", "/body/mass_g")]
+
+
+def test_a_carriage_permit_is_no_basis_for_self_treatment(world: World) -> None:
+    world.add_permit(GENERATOR, kind=PermitKind.CARRIAGE, methods=("TĐ",))
+    world.self_treat(world.lot(1000), 200, permit="permit:generator")
+    assert world.grams(Account.SELF_TREATED) == 0
+
+
+def test_self_treatment_under_a_permit_of_that_day(world: World) -> None:
+    day = world.today
+    ends = {"valid_from": day - timedelta(days=30), "valid_to": day}
+    world.add_permit(GENERATOR, kind=PermitKind.ENVIRONMENTAL, methods=("TĐ",), **ends)
+    lot = world.lot(1000)
+    world.tick(days=3)
+    world.self_treat(lot, 300, permit="permit:generator", treated_on=day)
+    world.self_treat(lot, 300, permit="permit:generator", treated_on=day + timedelta(days=1))
+    assert places(world) == {"generated": -1000, "stored": 400, "self_treated": 300, "unexplained": 300}
+
+
+# Carriage
+
+
+def test_the_load_goes_through_four_hands(world: World) -> None:
+    papers = tuple(
+        e.CarrierPlanned(party=party, permit=f"permit:{party[4:]}", approval=f"approval:{party[4:]}:facility")
+        for party in (CARRIER,)
+    )
+    own = e.CarrierPlanned(party=GENERATOR)
+    world.add_key("driver-2", CARRIER)
+    world.register(carriers=(own, *papers))
+    world.hand_over(GENERATOR, CARRIER).hand_over(CARRIER, CARRIER, keys=(CARRIER, "driver-2"))
+    world.hand_over(CARRIER, FACILITY).hand_over(FACILITY, CARRIER)
+    assert world.row(MANIFEST)["holder"] == CARRIER
+    moved = [row["place"] for row in world.rows(POSTING, account="in_transit") if row["grams"] > 0]
+    assert moved == [CARRIER, FACILITY, CARRIER]
+    world.arrive().weigh(HALF).accept((HALF, 0)).treat(HALF).complete()
+    assert places(world) == {"generated": -HALF, "treated_service": HALF}
+
+
+def test_both_sign_a_hand_over_each_with_a_key_of_its_own(world: World) -> None:
+    world.register()
+    assert refused(lambda: world.hand_over(keys=(GENERATOR, GENERATOR))) == [
+        ("ledger.actor_repeated", "/actors")
+    ]
+    world.legs = 0
+    assert refused(lambda: world.hand_over(keys=(GENERATOR, FACILITY))) == [
+        ("manifest.mandate_missing", "/actors/1/kid")
+    ]
+    world.legs = 0
+    assert refused(lambda: world.hand_over(keys=(CARRIER, GENERATOR))) == [
+        ("manifest.mandate_missing", "/actors/0/kid"), ("manifest.mandate_missing", "/actors/1/kid"),
+    ]  # fmt: skip
+
+
+def test_the_generator_carries_its_own_waste(world: World) -> None:
+    world.add_key("own-driver", GENERATOR)
+    world.register(carriers=(e.CarrierPlanned(party=GENERATOR),))
+    world.hand_over(GENERATOR, GENERATOR, keys=(GENERATOR, "own-driver"))
+    assert world.grams(Account.IN_TRANSIT, place=GENERATOR) == HALF
+    world.arrive().weigh(HALF).accept((400_000, 100_000)).give_back(GENERATOR, key="own-driver")
+    assert places(world) == {"generated": -HALF, "stored": 100_000, "at_facility": 400_000}
+    assert {row["role"] for row in world.rows(MANIFEST_PARTY)} == {"generator", "treatment_facility"}
+
+
+def test_the_facility_fetches_the_load_itself(world: World) -> None:
+    world.register(carriers=(e.CarrierPlanned(party=FACILITY),)).hand_over(taker=FACILITY)
+    world.arrive().weigh(HALF).accept((HALF, 0)).treat(HALF).complete()
+    assert world.row(MANIFEST)["status"] == "completed"
+    assert len(world.rows(MANIFEST_PARTY)) == 2
+
+
+def test_a_load_may_go_by_water_beyond_the_limit_of_the_road(world: World) -> None:
+    heavy = line(mass_g=60 * TONNE)
+    world.register(heavy, vehicle_kind=VehicleKind.WATER)
+    world.hand_over(vehicle_kind=VehicleKind.WATER, vehicle_plate="HN-1234 (sà lan)")
+    body = e.Arrived(vehicle_plate="HN-1234 (sà lan)")
+    world.act(body, (FACILITY, Role.TREATMENT_FACILITY), stream=world.manifest)
+    correction = world.propose(
+        field=CorrectedField.VEHICLE_PLATE, line=None, leg=1, value="HN-4321 (sà lan)"
+    )
+    assert correction
+    assert world.row(MANIFEST)["corrections_open"] == 0
+
+
+# Who signs
+
+
+def test_an_agent_signs_with_a_mandate_and_not_after(world: World) -> None:
+    body = world.registered()
+    as_agent = (GENERATOR, Role.GENERATOR, CARRIER)
+    missing = [("manifest.mandate_missing", "/actors/0/kid")]
+    assert refused(lambda: world.act(body, as_agent, stream=world.id())) == missing
+    mandate = world.grant(GENERATOR, CARRIER, Role.GENERATOR, valid_to=world.today)
+    world.act(body, as_agent, stream=world.id())
+    assert refused(
+        lambda: world.act(e.Arrived(vehicle_plate=PLATE), (FACILITY, "treatment_facility", CARRIER), stream=world.id())
+    ) == missing
+    world.tick(days=1)
+    assert refused(lambda: world.act(world.registered(), as_agent, stream=world.id())) == missing
+    again = world.grant(GENERATOR, CARRIER, Role.GENERATOR, mandate=f"{mandate}:2")
+    world.act(world.registered(), as_agent, stream=world.id())
+    world.revoke_mandate(again, GENERATOR)
+    assert refused(lambda: world.act(world.registered(), as_agent, stream=world.id())) == missing
+
+
+def test_a_mandate_is_for_one_role(world: World) -> None:
+    world.grant(FACILITY, CARRIER, Role.TRANSPORTER)
+    world.register().hand_over()
+    body = e.Arrived(vehicle_plate=PLATE)
+    assert refused(
+        lambda: world.act(body, (FACILITY, Role.TREATMENT_FACILITY, CARRIER), stream=world.manifest)
+    ) == [("manifest.mandate_missing", "/actors/0/kid")]
+
+
+def test_mandates_are_given_by_the_principal_alone(world: World) -> None:
+    fields: dict[str, Any] = {
+        "mandate": "mandate:x", "principal": GENERATOR, "agent": CARRIER, "role": Role.GENERATOR,
+        "valid_from": date(2025, 1, 1), "valid_to": date(2025, 12, 31),
+    }  # fmt: skip
+
+    def give(who: tuple[str, ...], **changed: Any) -> list[tuple[str, str]]:
+        body = r.MandateGranted(**(fields | changed))
+        return refused(lambda: world.act(body, who, stream=body.mandate))  # type: ignore[arg-type]
+
+    yours = ("manifest.not_your_mandate", "/body/principal")
+    assert give((CARRIER, Role.TRANSPORTER)) == [yours]
+    world.grant(GENERATOR, CARRIER, Role.GENERATOR)
+    assert give((GENERATOR, Role.GENERATOR, CARRIER)) == [yours], "an agent cannot appoint agents"
+    assert give((GENERATOR, Role.GENERATOR), role=Role.OPERATOR, agent="org:none", valid_to=date(2024, 1, 1)) == [
+        ("manifest.period_empty", "/body/valid_to"),
+        ("manifest.role_not_given", "/body/role"),
+        ("manifest.party_unknown", "/body/agent"),
+    ]
+    assert refused(lambda: world.grant(GENERATOR, CARRIER, Role.GENERATOR)) == [
+        ("manifest.mandate_known_already", "/body/mandate")
+    ]
+    mandate = "mandate:generator:carrier:generator"
+    as_agent = r.MandateRevoked(mandate=mandate)
+    assert refused(lambda: world.act(as_agent, (GENERATOR, Role.GENERATOR, CARRIER), stream=mandate)) == [
+        ("manifest.not_your_mandate", "/body/mandate")
+    ]
+    assert refused(lambda: world.revoke_mandate(mandate, CARRIER)) == [
+        ("manifest.not_your_mandate", "/body/mandate")
+    ]
+    world.revoke_mandate(mandate, GENERATOR)
+    assert refused(lambda: world.revoke_mandate(mandate, GENERATOR)) == [
+        ("manifest.mandate_unknown", "/body/mandate")
+    ]
+
+
+def test_an_agent_cannot_make_or_end_keys_of_its_principal(world: World) -> None:
+    world.grant(GENERATOR, CARRIER, Role.GENERATOR)
+    fields = key_fields(key_of("smuggled").public_key, party=GENERATOR, custody="custodial")
+    body = r.KeyRegistered(key=fields)
+    holder, stream = (GENERATOR, Role.HOLDER, "smuggled"), f"key:{fields['kid']}"
+    assert refused(lambda: world.act(body, holder, (GENERATOR, Role.GENERATOR, CARRIER), stream=stream)) == [
+        ("manifest.sponsor_wrong", "/actors/1")
+    ]
+    assert refused(lambda: world.revoke_key(GENERATOR, (GENERATOR, Role.GENERATOR, CARRIER))) == [
+        ("manifest.key_of_other_party", "/body/kid")
+    ]
+    world.act(body, holder, (GENERATOR, Role.GENERATOR), stream=stream)
+    world.revoke_key("smuggled", (GENERATOR, Role.GENERATOR))
+
+
+@pytest.mark.parametrize("custody", ["certificate", "service"])
+def test_a_party_cannot_call_its_own_key_a_public_certificate(world: World, custody: str) -> None:
+    fields = key_fields(key_of("grand").public_key, party=GENERATOR, custody=custody)
+    body, stream = r.KeyRegistered(key=fields), f"key:{fields['kid']}"
+    holder = (GENERATOR, Role.HOLDER, "grand")
+    assert refused(lambda: world.act(body, holder, (GENERATOR, Role.GENERATOR), stream=stream)) == [
+        ("manifest.sponsor_wrong", "/actors/1")
+    ]
+    world.act(body, holder, (OPERATOR, Role.OPERATOR), stream=stream)
+
+
+def test_a_key_is_for_a_party_that_there_is(world: World) -> None:
+    fields = key_fields(key_of("stray").public_key, party="org:stray", custody="custodial")
+    body, stream = r.KeyRegistered(key=fields), f"key:{fields['kid']}"
+    stray = ("org:stray", Role.HOLDER, "stray")
+    assert refused(lambda: world.act(body, stray, (GENERATOR, Role.GENERATOR), stream=stream)) == [
+        ("manifest.party_unknown", "/body/key/party"), ("manifest.sponsor_wrong", "/actors/1"),
+    ]  # fmt: skip
+
+
+def test_a_party_rotates_its_key_in_the_middle_of_a_manifest(world: World) -> None:
+    world.register().hand_over()
+    world.rotate_key(FACILITY, FACILITY, "facility-2024")
+    assert refused(world.arrive) == [("ledger.key_revoked", "/actors/0/kid")]
+    arrived = e.Arrived(vehicle_plate=PLATE)
+    world.act(arrived, (FACILITY, Role.TREATMENT_FACILITY, "facility-2024"), stream=world.manifest)
+    assert world.row(MANIFEST)["status"] == "arrived"
+
+
+def test_a_revoked_key_signs_nothing_more_and_a_new_one_goes_on(world: World) -> None:
+    world.register().hand_over()
+    world.revoke_key(CARRIER)
+    assert refused(lambda: world.hand_over(CARRIER, FACILITY)) == [("ledger.key_revoked", "/actors/0/kid")]
+    world.add_key("carrier-new", CARRIER, sponsor=AUTHORITY)
+    world.legs = 1
+    world.hand_over(CARRIER, FACILITY, keys=("carrier-new", FACILITY))
+    assert world.row(MANIFEST)["holder"] == FACILITY
+
+
+def test_keys_are_rotated_within_a_party_and_a_custody(world: World) -> None:
+    assert refused(lambda: world.rotate_key(GENERATOR, GENERATOR, "new", custody="device")) == [
+        ("manifest.key_of_other_party", "/body/key")
+    ]
+    kid = key_of(RIVAL).kid
+    fields = key_fields(key_of("new").public_key, party=GENERATOR, custody="custodial")
+    body = r.KeyRotated(kid=kid, key=fields)
+    both = ((RIVAL, Role.HOLDER), (GENERATOR, Role.HOLDER, "new"))
+    assert refused(lambda: world.act(body, *both, stream=f"key:{kid}")) == [
+        ("manifest.key_of_other_party", "/body/key")
+    ]
+    foreign = ((GENERATOR, Role.HOLDER, RIVAL), (GENERATOR, Role.HOLDER, "new"))
+    assert refused(lambda: world.act(body, *foreign, stream=f"key:{kid}")) == [
+        ("manifest.mandate_missing", "/actors/0/kid")
+    ]
+    assert refused(lambda: world.revoke_key(RIVAL, (GENERATOR, Role.GENERATOR))) == [
+        ("manifest.key_of_other_party", "/body/kid")
+    ]
+
+
+def test_the_assurance_is_that_of_the_weakest_key(world: World) -> None:
+    world.add_key("phone", GENERATOR, custody="device")
+    world.register().hand_over(keys=("phone", CARRIER))
+    body = e.Cancelled(reason="x")
+    assert [row["assurance"] for row in world.rows(ACT)] == [0, 0]
+    world.manifest = world.id()
+    world.act(world.registered(), (GENERATOR, Role.GENERATOR, "phone"), stream=world.manifest)
+    world.add_key("token", GENERATOR, custody="certificate")
+    world.act(body, (GENERATOR, Role.GENERATOR, "token"), stream=world.manifest)
+    assert [row["assurance"] for row in world.rows(ACT, manifest=world.manifest)] == [1, 2]
+
+
+def test_every_kind_of_event_has_its_signers() -> None:
+    assert set(SIGNERS) == set(EVENTS)
+    for kind in ("arrived", "weighed", "accepted", "refused", "treated", "completed"):
+        assert SIGNERS[f"manifest.{kind}.v1"] == (frozenset({Role.TREATMENT_FACILITY}),)
+    for kind in ("manifest.registered.v1", "manifest.cancelled.v1", "generation.declared.v1"):
+        assert SIGNERS[kind] == (frozenset({Role.GENERATOR}),)
+    assert all(len(SIGNERS[f"manifest.{kind}.v1"]) == 2 for kind in ("handed_over", "returned"))
+
+
+# Refusal, return, scales
+
+
+def test_a_part_is_refused_and_returned(world: World) -> None:
+    world.register().hand_over().arrive().weigh(HALF).accept((300_000, 200_000))
+    assert places(world) == {"generated": -HALF, "at_facility": 300_000, "in_transit": 200_000}
+    world.treat(300_000).complete()
+    world.give_back()
+    assert places(world) == {"generated": -HALF, "treated_service": 300_000, "stored": 200_000}
+    assert world.row(MANIFEST)["status"] == "completed"
+    assert refused(world.give_back) == [("manifest.nothing_refused", "")]
+    lot = world.row(LOT)["lot"]
+    world.register(line(mass_g=200_000, lots=(e.Draw(lot=lot, mass_g=200_000),))).hand_over()
+    assert world.grams(Account.STORED) == 0
+
+
+def test_a_load_is_refused_at_the_gate_and_returned(world: World) -> None:
+    world.register().hand_over().arrive().refuse()
+    assert places(world) == {"generated": -HALF, "in_transit": HALF}
+    assert world.row(MANIFEST)["refused_g"] == HALF
+    world.give_back()
+    assert places(world) == {"generated": -HALF, "stored": HALF}
+    assert world.row(MANIFEST)["status"] == "returned"
+    assert world.rows(PERMIT_USE) == []
+
+
+def test_a_difference_within_tolerance_restates_the_lot(world: World) -> None:
+    world.register().hand_over().arrive().weigh(HALF + 25_000).accept((HALF + 25_000, 0))
+    assert places(world) == {"generated": -525_000, "at_facility": 525_000}
+
+
+def test_a_shortage_beyond_tolerance_stays_unexplained_until_both_explain_it(world: World) -> None:
+    world.register().hand_over().arrive().weigh(400_000).accept((400_000, 0)).treat(400_000).complete()
+    assert places(world) == {"generated": -HALF, "treated_service": 400_000, "unexplained": 100_000}
+    explain = world.propose(GENERATOR, field=CorrectedField.DIFFERENCE)
+    assert refused(lambda: world.consent(explain, GENERATOR)) == [
+        ("manifest.correction_not_yours", "/body/correction")
+    ]
+    assert refused(lambda: world.consent(explain, CARRIER)) == [
+        ("manifest.correction_not_yours", "/body/correction")
+    ]
+    assert world.row(MANIFEST)["corrections_open"] == 1
+    assert world.grams(Account.UNEXPLAINED) == 100_000
+    world.consent(explain, FACILITY)
+    assert places(world) == {"generated": -400_000, "treated_service": 400_000}
+    assert world.row(MANIFEST)["corrections_open"] == 0
+
+
+def test_a_surplus_beyond_tolerance_is_credited_only_when_it_is_explained(world: World) -> None:
+    world.register().hand_over().arrive().weigh(600_000).accept((600_000, 0)).treat(600_000).complete()
+    assert places(world) == {"generated": -600_000, "treated_service": HALF, "unexplained": 100_000}
+    world.consent(world.propose(CARRIER, field=CorrectedField.DIFFERENCE), FACILITY)
+    (open_,) = find_corrections(world)
+    world.consent(open_, GENERATOR)
+    assert places(world) == {"generated": -600_000, "treated_service": 600_000}
+
+
+def find_corrections(world: World) -> list[str]:
+    with reading(world.engine) as reader:
+        state = find(Reads(reader, world.ledger.log), world.manifest, reference.default())
+    return sorted(state.corrections)
+
+
+def test_a_load_is_weighed_again_before_it_is_decided(world: World) -> None:
+    world.register().hand_over().arrive().weigh(100_000).weigh(HALF).accept((HALF, 0))
+    assert places(world) == {"generated": -HALF, "at_facility": HALF}
+
+
+def test_treatment_without_a_permit_line_is_recorded_and_not_credited(world: World) -> None:
+    world.register().hand_over().arrive().weigh(HALF).accept((HALF, 0))
+    world.treat(100_000, methods=("HR",)).treat(400_000, methods=("SC", "TĐ")).complete()
+    assert places(world) == {"generated": -HALF, "treated_service": 400_000, "unexplained": 100_000}
+
+
+def test_pre_treatment_never_completes(world: World) -> None:
+    world.register().hand_over().arrive().weigh(HALF).accept((HALF, 0)).treat(HALF, methods=("SC",))
+    assert places(world) == {"generated": -HALF, "interim": HALF}
+    assert refused(world.complete) == [("manifest.not_all_treated", "")]
+    world.treat(HALF).complete()
+    assert places(world) == {"generated": -HALF, "treated_service": HALF}
+
+
+# Corrections
+
+
+def test_a_net_mass_is_corrected_with_consent(world: World) -> None:
+    world.register().hand_over().arrive().weigh(480_000).accept((480_000, 0))
+    correction = world.propose(net_g=490_000)
+    assert world.row(MANIFEST)["accepted_g"] == 480_000
+    world.consent(correction)
+    assert places(world) == {"generated": -490_000, "at_facility": 490_000}
+    assert world.row(MANIFEST_LINE)["net_g"] == 490_000
+    assert world.row(MANIFEST)["accepted_g"] == 490_000
+
+
+def test_a_declined_correction_changes_nothing(world: World) -> None:
+    world.register().hand_over().arrive().weigh(480_000).accept((480_000, 0))
+    world.decline(world.propose(net_g=490_000))
+    assert places(world) == {"generated": -480_000, "at_facility": 480_000}
+    assert world.row(MANIFEST)["corrections_open"] == 0
+
+
+@pytest.mark.parametrize("by", [GENERATOR, FACILITY, CARRIER])
+def test_nobody_corrects_a_mass_alone(world: World, by: str) -> None:
+    world.register().hand_over().arrive().weigh(480_000).accept((480_000, 0))
+    before = places(world)
+    world.propose(by, net_g=490_000)
+    assert places(world) == before
+
+
+def test_strangers_correct_nothing(world: World) -> None:
+    world.register().hand_over().arrive().weigh(480_000).accept((480_000, 0))
+    stranger = [("manifest.party_not_in_place", "/actors/0/party")]
+    assert refused(lambda: world.propose(RIVAL, net_g=490_000)) == stranger
+    assert refused(lambda: world.propose(SECOND_CARRIER, net_g=490_000)) == stranger
+    correction = world.propose(net_g=490_000)
+    assert refused(lambda: world.consent(correction, RIVAL)) == [
+        ("manifest.correction_not_yours", "/body/correction")
+    ]
+
+
+# Numbers
+
+
+def test_numbers_come_from_blocks_that_do_not_overlap(world: World) -> None:
+    for first, last in ((999, 2000), (1, 1), (500, 600)):
+        assert refused(lambda a=first, b=last: world.allocate(GENERATOR, first=a, last=b)) == [
+            ("manifest.numbers_overlap", "/body/first")
+        ]
+    world.allocate(GENERATOR, first=1000, last=1000)
+    world.allocate(RIVAL, first=1, last=10, year=2026)
+    assert len(world.rows(NUMBER_BLOCK)) == 3
+    assert refused(lambda: world.allocate("org:none", first=7, last=6, issuer="X")) == [
+        ("manifest.period_empty", "/body/last"), ("manifest.party_unknown", "/body/party"),
+    ]  # fmt: skip
+    number = e.Number(sequence=1000, year=2025, issuer="1-2-3.047.VX")
+    world.register(number=number)
+    assert world.row(MANIFEST)["number"] == "1000/2025/1-2-3.047.VX"
+
+
+def test_the_number_of_a_cancelled_manifest_stays_used(world: World) -> None:
+    world.register().cancel()
+    assert world.row(MANIFEST)["status"] == "cancelled"
+    assert places(world) == {"generated": -HALF, "stored": HALF}
+    world.sequence = 0
+    body = world.registered()
+    assert refused(lambda: world.act(body, (GENERATOR, Role.GENERATOR), stream=world.id())) == [
+        ("manifest.number_taken", "/body/number")
+    ]
+
+
+# The same twice, and two at once
+
+
+def envelope(world: World, body: Any, who: list[tuple[str, str]], stream: str, **changed: Any) -> bytes:
+    signings = [Signing(party, role, key_of(party)) for party, role in who]
+    with reading(world.engine) as reader:
+        event = build_event(
+            reader, world.ledger, body, [s.actor() for s in signings], stream=stream, occurred_at=world.now
+        )
+    data = replace(event, **changed).to_bytes()
+    return Envelope(tuple(s.signer.sign_event(data) for s in signings), data).to_bytes()
+
+
+def test_the_same_envelope_twice_gets_the_same_receipt(world: World) -> None:
+    lot = world.id()
+    body = e.GenerationDeclared(
+        lot=lot, site="site:generator", code=CODE, state=State.LIQUID, mass_g=5, generated_on=world.today
+    )
+    data = envelope(world, body, [(GENERATOR, "generator")], lot)
+    first = world.ledger.submit(data, now=world.now)
+    again = world.ledger.submit(data, now=world.now + timedelta(days=2))
+    assert (first.repeated, again.repeated) == (False, True)
+    assert again.receipt == first.receipt
+    assert world.grams(Account.STORED) == 5
+
+
+def test_of_two_hand_overs_that_draw_the_same_lot_one_wins(world: World) -> None:
+    lot = world.lot(HALF)
+    share = line(mass_g=300_000, lots=(e.Draw(lot=lot, mass_g=300_000),))
+    manifests = [world.register(share).manifest, world.register(share).manifest]
+    body = e.HandedOver(leg=1, giver=GENERATOR, taker=CARRIER, vehicle_plate=PLATE)
+    world.tick()
+    start = Barrier(len(manifests))
+
+    def submit(manifest: str) -> str:
+        who = [(GENERATOR, "generator"), (CARRIER, "transporter")]
+        data = envelope(world, body, who, manifest)
+        start.wait()
+        try:
+            world.ledger.submit(data, now=world.now)
+        except Refused as lost:
+            return lost.code
+        return "won"
+
+    with ThreadPoolExecutor(len(manifests)) as pool:
+        results = list(pool.map(submit, manifests))
+    assert sorted(results) == ["manifest.lot_short", "won"]
+    assert places(world) == {"generated": -HALF, "stored": 200_000, "in_transit": 300_000}
+    assert sorted(row["status"] for row in world.rows(MANIFEST)) == ["in_transit", "registered"]
+
+
+def test_many_at_once_are_all_recorded_in_a_gap_free_row(world: World) -> None:
+    size = world.lot(1) and len(world.rows(ENTRY))
+
+    def declare(number: int) -> int:
+        lot = uuid7(world.now)
+        body = e.GenerationDeclared(
+            lot=lot, site="site:generator", code=CODE, state=State.LIQUID, mass_g=number, generated_on=world.today
+        )
+        done = record(
+            world.ledger, body, [Signing(GENERATOR, "generator", key_of(GENERATOR))],
+            stream=lot, occurred_at=world.now, now=world.now,
+        )  # fmt: skip
+        return done.receipt.seq
+
+    with ThreadPoolExecutor(4) as pool:
+        seqs = sorted(pool.map(declare, range(1, 13)))
+    assert seqs == list(range(int(size), int(size) + 12))
+    assert world.grams(Account.STORED) == 1 + sum(range(1, 13))
+
+
+# Rules, dates, streams
+
+
+def set_rule(world: World, value: int, valid_from: date, **changed: Any) -> None:
+    fields: dict[str, Any] = {
+        "rule": "receipt_tolerance_permille", "value": value, "unit": "permille", "valid_from": valid_from,
+        "source": "Quyết định thử", "confirmed": False,
+    }  # fmt: skip
+    body = r.RuleSet(**(fields | changed))
+    both = ((OPERATOR, Role.OPERATOR), (OPERATOR, Role.OPERATOR, "root-2"))
+    world.act(body, *both, stream=f"rule:{body.rule}")
+
+
+def test_a_limit_that_is_set_later_moves_no_grams_of_the_past(world: World) -> None:
+    world.register().hand_over().arrive().weigh(480_000).accept((480_000, 0))
+    assert places(world) == {"generated": -480_000, "at_facility": 480_000}
+    set_rule(world, 0, date(2025, 1, 1))
+    world.treat(480_000).complete()
+    assert places(world) == {"generated": -480_000, "treated_service": 480_000}
+    world.register().hand_over().arrive().weigh(480_000).accept((480_000, 0))
+    assert world.grams(Account.UNEXPLAINED) == 20_000
+    assert world.row(RULE)["value"] == 0
+
+
+def test_limits_are_set_for_what_is_known(world: World) -> None:
+    assert refused(lambda: set_rule(world, 1, world.today, rule="no_such_rule")) == [
+        ("reference.unknown_rule", "/body/rule")
+    ]
+    assert refused(lambda: set_rule(world, 1, world.today, unit="percent", valid_to=date(2020, 1, 1))) == [
+        ("manifest.unit_differs", "/body/unit"), ("manifest.period_empty", "/body/valid_to"),
+    ]  # fmt: skip
+
+
+def test_an_act_said_to_be_older_than_every_limit_is_refused_by_name(world: World) -> None:
+    old = datetime(2001, 1, 1, tzinfo=UTC)
+    body = world.registered(number=e.Number(sequence=1, year=2001, issuer="1-2-3.047.VX"))
+    found = refused(lambda: world.act(body, (GENERATOR, Role.GENERATOR), stream=world.id(), at=old))
+    assert found == [("reference.rule_not_valid", "/occurred_at")]
+
+
+def test_the_end_of_the_calendar_is_only_a_time_in_the_future(world: World) -> None:
+    end = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
+    assert refused(lambda: world.act(world.registered(), (GENERATOR, Role.GENERATOR), stream=world.id(), at=end)) == [
+        ("manifest.time_in_future", "/occurred_at")
+    ]
+
+
+def test_nobody_can_write_into_the_stream_of_another_thing(world: World) -> None:
+    world.register()
+    wrong = [("manifest.stream_wrong", "/stream")]
+    assert refused(lambda: world.lot(party=RIVAL, lot=world.manifest)) == wrong
+    assert refused(lambda: world.opening(5, party=RIVAL, lot=world.manifest)) == wrong
+    assert refused(lambda: world.grant(RIVAL, CARRIER, Role.GENERATOR, mandate=world.manifest)) == wrong
+    plan = r.PlanDeclared(
+        plan=world.manifest, site="site:rival", year=2025, lines=(r.CodeMass(code=CODE, mass_g=5),)
+    )
+    assert refused(lambda: world.act(plan, (RIVAL, Role.GENERATOR), stream=world.manifest)) == wrong
+    lot, body = world.lot(), world.registered()
+    assert refused(lambda: world.act(body, (GENERATOR, Role.GENERATOR), stream=lot)) == wrong
+    world.hand_over().arrive()
+
+
+def test_finding_a_manifest(world: World) -> None:
+    world.journey()
+    with reading(world.engine) as reader:
+        reads = Reads(reader, world.ledger.log)
+        found = find(reads, world.manifest, reference.default())
+        assert (found.status, found.left_g, str(found.registered.number)) == (
+            "completed", 0, "1/2025/1-2-3.047.VX",
+        )  # fmt: skip
+        with pytest.raises(NotFound) as missing:
+            find(reads, world.id(), reference.default())
+    assert missing.value.code == "manifest.unknown"
+
+
+def test_a_pdf_is_issued_of_a_manifest_that_there_is(world: World) -> None:
+    world.journey()
+    assert world.last is not None
+    fields: dict[str, Any] = {
+        "manifest": world.manifest, "number": "1/2025/1-2-3.047.VX", "head": world.last.envelope_hash,
+        "sha256": "ab" * 32, "size": 1000, "signatures": 1,
+    }  # fmt: skip
+
+    def issue(**changed: Any) -> object:
+        body = e.PdfIssued(**(fields | changed))
+        return world.act(body, (OPERATOR, Role.SERVICE, "service"), stream=f"pdf:{body.manifest}")
+
+    unknown = [("manifest.unknown", "/body/manifest")]
+    assert refused(lambda: issue(number="2/2025/1-2-3.047.VX")) == unknown
+    assert refused(lambda: issue(manifest=world.id())) == unknown
+    issue()
+    assert world.row(PDF)["sha256"] == "ab" * 32
+    by_hand = e.PdfIssued(**fields)
+    assert refused(
+        lambda: world.act(by_hand, (OPERATOR, Role.SERVICE), stream=f"pdf:{world.manifest}")
+    ) == [("manifest.service_key_only", "/actors/0/kid")]
+
+
+# Registers
+
+
+def test_plans_are_declared_for_ones_own_site(world: World) -> None:
+    def plan(party: str, *codes: str, **changed: Any) -> object:
+        lines = tuple(r.CodeMass(code=code, mass_g=TONNE) for code in codes)
+        body = r.PlanDeclared(**({"plan": "plan:1", "site": "site:generator", "year": 2025, "lines": lines} | changed))
+        return world.act(body, (party, Role.GENERATOR), stream=body.plan)
+
+    plan(GENERATOR, CODE, OTHER_CODE)
+    assert {(row["code"], row["mass_g"]) for row in world.rows(PLAN_LINE)} == {(CODE, TONNE), (OTHER_CODE, TONNE)}
+    assert refused(lambda: plan(RIVAL, CODE)) == [("manifest.site_not_yours", "/body/site")]
+    assert refused(lambda: plan(GENERATOR, CODE, "99 99 99", CODE)) == [
+        ("reference.unknown_waste_code", "/body/lines/1/code"), ("manifest.line_repeated", "/body/lines"),
+    ]  # fmt: skip
+
+
+def test_organisations_are_who_they_say(world: World) -> None:
+    taken = world.row(ORGANISATION, party=GENERATOR)["identifier"]
+    cases: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
+        ({"identifier": "0100109107"}, [("manifest.tax_code_invalid", "/body/identifier")]),
+        ({"identifier": taken}, [("manifest.identifier_taken", "/body/identifier")]),
+        ({"party": GENERATOR}, [("manifest.party_known_already", "/body/party")]),
+        ({"roles": (Role.OPERATOR,)}, [("manifest.role_not_given", "/body/roles")]),
+        ({"roles": (Role.GENERATOR, Role.SERVICE)}, [("manifest.role_not_given", "/body/roles")]),
+    ]
+    for changed, expected in cases:
+        fields = {"identifier": "0100109106"} | changed
+        party = fields.pop("party", "org:new")
+        roles = fields.pop("roles", (Role.GENERATOR,))
+        assert refused(lambda p=party, ro=roles, f=fields: world.add_party(p, "Tên mới", *ro, **f)) == expected
+
+
+def test_a_party_without_identifier_is_registered_with_the_reason(world: World) -> None:
+    fields = {"identifier_kind": "none", "identifier": None, "reason": "hộ làng nghề chưa có mã số"}
+    body = r.OrganisationRegistered.read(
+        {"party": "org:household", "name": "Hộ bà Lụa", "roles": ["generator"], "address": "Hà Nội"}
+        | {name: value for name, value in fields.items() if value}
+    )
+    world.act(body, (OPERATOR, Role.OPERATOR), stream=body.party)
+    row = world.row(ORGANISATION, party="org:household")
+    assert (row["identifier"], row["admitted"]) == (None, False)
+
+
+def test_admission_comes_once_and_to_who_is_registered(world: World) -> None:
+    def admit(party: str) -> object:
+        return world.act(r.OrganisationAdmitted(party=party), (AUTHORITY, Role.AUTHORITY), stream=party)
+
+    assert refused(lambda: admit("org:none")) == [("manifest.party_unknown", "/body/party")]
+    assert refused(lambda: admit(GENERATOR)) == [("manifest.party_admitted_already", "/body/party")]
+
+
+def test_sites_lie_where_the_map_has_a_place(world: World) -> None:
+    wrong = {"party": "org:none", "zone": "kcn-none", "district": "999", "commune": "00001", "site": "site:x"}
+    assert refused(lambda: world.add_site(GENERATOR, **wrong)) == [
+        ("manifest.party_unknown", "/body/party"),
+        ("reference.unknown_zone", "/body/zone"),
+        ("reference.unknown_area", "/body/district"),
+        ("reference.unknown_area", "/body/commune"),
+    ]
+    assert refused(lambda: world.add_site(GENERATOR, zone_kind=ZoneKind.CLUSTER)) == [
+        ("manifest.zone_of_other_kind", "/body/zone_kind")
+    ]
+    assert refused(lambda: world.add_site(GENERATOR, district="00493", commune="017")) == [
+        ("reference.area_not_valid", "/body/district"), ("reference.area_not_valid", "/body/commune"),
+    ]  # fmt: skip
+
+
+def test_a_permit_is_confirmed_by_the_authority_or_the_holders_own_word(world: World) -> None:
+    assert world.row(PERMIT, permit="permit:facility")["confirmed"] is True
+    fields: dict[str, Any] = {
+        "permit": "permit:own", "party": FACILITY, "permit_kind": PermitKind.TREATMENT, "number": "1",
+        "valid_from": date(2025, 1, 1), "valid_to": date(2025, 12, 31),
+        "lines": (r.PermitLine(code=CODE, methods=("TC",), mass_g_year=TONNE),),
+    }  # fmt: skip
+
+    def grant(party: str, **changed: Any) -> object:
+        body = r.PermitGranted(**(fields | changed))
+        role = Role.TREATMENT_FACILITY if party == FACILITY else Role.GENERATOR
+        return world.act(body, (party, role), stream=body.permit)
+
+    assert refused(lambda: grant(FACILITY)) == [("manifest.document_missing", "/body/document_sha256")]
+    assert refused(lambda: grant(RIVAL, document_sha256="ab" * 32)) == [
+        ("manifest.not_your_document", "/body/party")
+    ]
+    grant(FACILITY, document_sha256="ab" * 32)
+    assert world.row(PERMIT, permit="permit:own")["confirmed"] is False
+    assert refused(lambda: grant(FACILITY, document_sha256="ab" * 32)) == [
+        ("manifest.permit_known_already", "/body/permit")
+    ]
+    bad = (
+        r.PermitLine(code=CODE, methods=("XX",), mass_g_year=1), r.PermitLine(code=CODE, mass_g_year=1),
+        r.PermitLine(code="99 99 99", mass_g_year=1),
+    )  # fmt: skip
+    changed = {"permit": "permit:bad", "lines": bad, "vehicles": ("x",), "valid_to": date(2024, 1, 1)}
+    assert refused(lambda: grant(FACILITY, document_sha256="ab" * 32, **changed)) == [
+        ("manifest.period_empty", "/body/valid_to"),
+        ("reference.unknown_method", "/body/lines/0/methods/0"),
+        ("reference.unknown_waste_code", "/body/lines/2/code"),
+        ("manifest.line_repeated", "/body/lines"),
+        ("manifest.plate_invalid", "/body/vehicles/0"),
+    ]
+    unknown = {"permit": "permit:x", "party": "org:none"}
+    by_authority = r.PermitGranted(**(fields | unknown))
+    assert refused(lambda: world.act(by_authority, (AUTHORITY, Role.AUTHORITY), stream="permit:x")) == [
+        ("manifest.party_unknown", "/body/party")
+    ]
+
+
+def test_an_approval_is_given_by_the_authority_or_said_by_one_of_the_two(world: World) -> None:
+    fields: dict[str, Any] = {
+        "approval": "approval:own", "carrier": CARRIER, "facility": OTHER_FACILITY, "number": "1",
+        "valid_from": date(2025, 1, 1), "valid_to": date(2025, 12, 31), "document_sha256": "ab" * 32,
+    }  # fmt: skip
+
+    def grant(party: str, role: Role, **changed: Any) -> object:
+        body = r.ApprovalGranted(**(fields | changed))
+        return world.act(body, (party, role), stream=body.approval)
+
+    assert refused(lambda: grant(SECOND_CARRIER, Role.TRANSPORTER)) == [
+        ("manifest.not_your_document", "/body/carrier")
+    ]
+    assert refused(lambda: grant(CARRIER, Role.TRANSPORTER, document_sha256=None)) == [
+        ("manifest.document_missing", "/body/document_sha256")
+    ]
+    grant(OTHER_FACILITY, Role.TREATMENT_FACILITY)
+    assert refused(lambda: grant(CARRIER, Role.TRANSPORTER)) == [
+        ("manifest.approval_known_already", "/body/approval")
+    ]
+    wrong = {"approval": "approval:x", "carrier": "org:none", "valid_to": date(2024, 1, 1)}
+    assert refused(lambda: grant(AUTHORITY, Role.AUTHORITY, **wrong)) == [
+        ("manifest.period_empty", "/body/valid_to"), ("manifest.party_unknown", "/body/carrier"),
+    ]  # fmt: skip
+
+
+def test_problems_carry_what_the_sentence_needs(world: World) -> None:
+    lot = world.lot(1000)
+    with pytest.raises(RuleBroken) as caught:
+        world.adjust(lot, -2000)
+    assert caught.value.problems == (
+        Problem("manifest.lot_short", "/body/delta_g", {"stored_g": 1000, "mass_g": 2000}),
+    )
+    with pytest.raises(NotAllowed) as caught_role:
+        world.act(e.Cancelled(reason="x"), (FACILITY, Role.TREATMENT_FACILITY), stream=world.id())
+    assert caught_role.value.problems[0].facts == {"role": "treatment_facility", "expected": "generator"}
