@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,6 +26,7 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address that the server listens on")
     port: int = Field(8307, ge=1, le=65535, description="port that the server listens on")
+    lang: Literal["vi", "en"] = Field("vi", description="language of the command line's messages")
     session_hours: int = Field(12, ge=1, le=720, description="how long a login lasts, in hours")
     max_body_bytes: int = Field(
         2 * 1024 * 1024, ge=65_536, description="largest request body; a larger one is refused unread"

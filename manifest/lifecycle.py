@@ -86,10 +86,11 @@ def step(
     table and RuleBroken when the masses do not allow the act.
     """
     status = next_status(before.status, type(event))
+    after = replace(_apply(before, event, at, by, terms), status=status, last_at=at)
+    # Only masses that add up can be divided over lots, so they are judged first.
     made = (*postings(before, event, terms), *_corrections_made(before, event, by, terms))
     held = dict(before.held)
     post(held, made)
-    after = replace(_apply(before, event, at, by, terms), status=status, last_at=at)
     return replace(after, held=MappingProxyType(held)), made
 
 

@@ -307,6 +307,14 @@ def every_line(before: Manifest, event: Weighed | Accepted) -> Iterator[Problem]
     for index, item in enumerate(event.lines):
         if item.refused_g and not item.reason:
             yield Problem("manifest.reason_missing", f"/body/lines/{index}/reason")
+        line = before.line(item.line)
+        if line is not None and item.accepted_g + item.refused_g != line.mass.arrived_g:
+            facts = {
+                "arrived_g": line.mass.arrived_g,
+                "accepted_g": item.accepted_g,
+                "refused_g": item.refused_g,
+            }
+            yield Problem("manifest.accepted_and_refused", f"/body/lines/{index}", facts)
     if not any(item.accepted_g for item in event.lines):
         yield Problem("manifest.nothing_accepted", "/body/lines")
 

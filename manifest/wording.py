@@ -29,6 +29,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "role": tuple(vocabulary.Role),
     "state": tuple(vocabulary.State),
     "zone_kind": tuple(vocabulary.ZoneKind),
+    "zone_short": tuple(vocabulary.ZoneKind),
     "site_kind": tuple(vocabulary.SiteKind),
     "permit_kind": tuple(vocabulary.PermitKind),
     "identifier_kind": tuple(vocabulary.IdentifierKind),
@@ -45,6 +46,89 @@ LISTS: dict[str, tuple[str, ...]] = {
     "algorithm": tuple(Algorithm),
     "assurance": tuple(sorted({str(level) for level in ASSURANCE.values()})),
     "confirmation": ("confirmed", "declared", "unconfirmed"),
+    "text": (
+        "verifying",
+        "verified",
+        "not_verified",
+        "trust_file",
+        "trust_self",
+        "guard_not_checked",
+        "ratio_title",
+        "ratio_caption",
+        "untreated_title",
+        "untreated_total",
+        "initialised",
+        "rebuilt",
+        "serving",
+        "demo_title",
+        "demo_acts",
+        "demo_pdfs",
+        "demo_next",
+        "demo_done",
+        "more_findings",
+        "progress_story",
+        "progress_documents",
+        "no_proof",
+    ),
+    "figure": (
+        "generated",
+        "treated",
+        "untreated",
+        "unexplained",
+        "cohort",
+        "flow",
+        "coverage",
+        "total",
+        "number",
+        "status",
+        "generator",
+        "facility",
+        "declared",
+        "accepted",
+        "left",
+        "code",
+        "where",
+        "mass",
+        "since",
+    ),
+    "dimension": (
+        "zone_kind",
+        "zone",
+        "area",
+        "quarter",
+        "code",
+        "group",
+        "generator",
+        "state",
+    ),
+    "ending": (
+        "completed",
+        "completed_after_interim",
+        "completed_in_parts",
+        "completed_many_lines",
+        "completed_own_carriage",
+        "completed_facility_carriage",
+        "completed_two_legs",
+        "difference_unexplained",
+        "difference_resolved",
+        "part_refused_returned",
+        "refused_returned",
+        "refused_not_returned",
+        "never_arrived",
+        "in_transit",
+        "awaiting_acceptance",
+        "accepted_never_treated",
+        "never_treated_since_april",
+        "interim_only",
+        "partly_treated",
+        "treated_not_completed",
+        "cancelled",
+        "registered",
+        "never_picked_up",
+        "corrected_plate",
+        "corrected_mass",
+        "correction_declined",
+    ),
     "ratio": ("cohort", "flow", "nothing_generated", "not_concluded", "not_due", "overdue"),
 }
 
@@ -70,6 +154,15 @@ def message(code: str, facts: Mapping[str, Fact], language: Language) -> str:
         return _fact(code, name, facts[name], language) if name in facts else _MISSING
 
     return _PLACEHOLDER.sub(filled, catalogue(language).get((None, code), code))
+
+
+def text(name: str, facts: Mapping[str, Fact], language: Language) -> str:
+    """Return what the command line says under a name, with its facts filled in as in a sentence."""
+
+    def filled(match: re.Match[str]) -> str:
+        return _fact(name, match[1], facts[match[1]], language) if match[1] in facts else _MISSING
+
+    return _PLACEHOLDER.sub(filled, label("text", name, language))
 
 
 def label(kind: str, value: str | int, language: Language) -> str:

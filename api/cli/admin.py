@@ -24,11 +24,7 @@ def init_command(db: Db = None) -> None:
             path = write_trust(settings.data_dir.parent / "trust.json", home.trust().to_json())
         finally:
             home.close()
-    out.print(
-        wording.message(
-            "text.initialised", {"folder": str(settings.data_dir), "trust": str(path)}, language()
-        )
-    )
+    out.print(wording.text("initialised", {"folder": str(settings.data_dir), "trust": str(path)}, language()))
 
 
 def write_trust(path: Path, data: bytes) -> Path:
@@ -50,7 +46,7 @@ def rebuild_command(db: Db = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"ok": not findings, "findings": [finding.as_json() for finding in findings]})
     else:
-        out.print(wording.message("text.rebuilt", {"count": len(findings)}, language()))
+        out.print(wording.text("rebuilt", {"count": len(findings)}, language()))
     raise typer.Exit(WRONG if findings else GOOD)
 
 
@@ -84,7 +80,7 @@ def serve_command(
 def show_logins(path: Path, address: str) -> None:
     """Print the demo's logins and a command to begin with."""
     logins = json.loads(path.read_text(encoding="utf-8"))
-    out.print(wording.message("text.serving", {"address": address}, language()), style="bold")
+    out.print(wording.text("serving", {"address": address}, language()), style="bold")
     for login in logins:
         out.print(f"  {login['role']:<20} {login['name']}\n      {login['api_key']}", markup=False)
     key = logins[0]["api_key"]

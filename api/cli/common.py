@@ -1,7 +1,6 @@
 """What the commands share: options, exit codes, output as text or JSON, refusals as sentences."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,9 +35,8 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def language() -> wording.Language:
-    """Return the language of messages: Vietnamese, unless the environment asks for another."""
-    wanted = os.environ.get("CTNH_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
-    return "en" if wanted.startswith("en") else "vi"
+    """Return the language of messages."""
+    return settings().lang
 
 
 def print_json(value: Any) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -21,8 +21,8 @@ from api.cli.admin import write_trust
 from api.cli.common import GOOD, WRONG, err, language, looking, out, telling
 from api.cli.ledger import show, verify_database
 from api.cli.waste import show_ratio
-from api.demo.place import FOLDER, demo_settings
 from api.demo.clock import StoryClock
+from api.demo.place import FOLDER, demo_settings
 from api.demo.story import Story, play
 from api.documents import issue_pdf, write_issued
 from api.home import OPERATOR, Home, make_home
@@ -66,7 +66,7 @@ def demo_command(
     _tell(story, folder)
     good = _figures(settings.database_url, trust)
     _next(settings.database_url, folder, story)
-    out.print(wording.message("text.demo_done", {"seconds": int(time.monotonic() - began)}, language()))
+    out.print(wording.text("demo_done", {"seconds": int(time.monotonic() - began)}, language()))
     raise typer.Exit(GOOD if good else WRONG)
 
 
@@ -88,7 +88,7 @@ class _Report:
         self._tasks: dict[str, Any] = {}
 
     def __call__(self, what: str, done: int, total: int, detail: str = "") -> None:
-        label = wording.label("text", f"progress_{what}", language())
+        label = wording.text(f"progress_{what}", {}, language())
         if what not in self._tasks:
             self._tasks[what] = self._bar.add_task(label, total=total)
         self._bar.update(self._tasks[what], completed=done, description=f"{label} {detail}".strip())
@@ -130,18 +130,20 @@ def _write_logins(home: Home, story: Story, folder: Path) -> None:
 
 def _tell(story: Story, folder: Path) -> None:
     said = language()
-    out.print(wording.label("text", "demo_title", said), style="bold")
+    out.print(wording.text("demo_title", {}, said), style="bold")
     roles: dict[str, int] = {}
     for party in story.parties:
         roles[party.role] = roles.get(party.role, 0) + 1
     for role, count in roles.items():
         out.print(f"  {count:>4}  {wording.label('role', role, said)}", markup=False)
-    out.print(wording.message("text.demo_acts", {"acts": story.acts, "entries": story.entries}, said))
+    out.print(
+        wording.text(
+            "demo_acts", {"manifests": story.manifests, "acts": story.acts, "entries": story.entries}, said
+        )
+    )
     for ending, count in story.endings.items():
         out.print(f"  {count:>4}  {wording.label('ending', ending, said)}", markup=False)
-    out.print(
-        wording.message("text.demo_pdfs", {"count": len(story.examples), "folder": str(folder / "pdf")}, said)
-    )
+    out.print(wording.text("demo_pdfs", {"count": len(story.examples), "folder": str(folder / "pdf")}, said))
 
 
 def _figures(db: str, trust: Path) -> bool:
@@ -150,9 +152,10 @@ def _figures(db: str, trust: Path) -> bool:
         table = ratio(reader, log, start=START, end=END, as_of=END, reference=default())
         open_lots = untreated(reader, log, as_of=END, reference=default())
     show_ratio(table)
-    made = Table(title=wording.label("text", "untreated_title", said))
+    made = Table(title=wording.text("untreated_title", {}, said))
     for name in ("generator", "code", "where", "number", "mass", "since"):
-        made.add_column(wording.label("figure", name, said))
+        justify: Literal["left", "right"] = "right" if name == "mass" else "left"
+        made.add_column(wording.label("figure", name, said), overflow="fold", justify=justify)
     for item in open_lots[:SHOWN]:
         made.add_row(
             item.generator_name,
@@ -164,14 +167,14 @@ def _figures(db: str, trust: Path) -> bool:
         )
     out.print(made)
     facts = {"count": len(open_lots), "total_g": sum(item.grams for item in open_lots)}
-    out.print(wording.message("text.untreated_total", facts, said))
+    out.print(wording.text("untreated_total", facts, said))
     report = verify_database(db, trust)
     show(report)
     return report.ok
 
 
 def _next(db: str, folder: Path, story: Story) -> None:
-    out.print(wording.label("text", "demo_next", language()), style="bold")
+    out.print(wording.text("demo_next", {}, language()), style="bold")
     number = next(iter(story.examples.values())).number
     document = next(iter(sorted((folder / "pdf").glob("*.pdf"))))
     for command in (

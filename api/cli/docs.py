@@ -327,10 +327,6 @@ def settings_page() -> str:
         default = "required" if field.default is PydanticUndefined else f"`{field.default}`"
         shown = "empty" if default == "``" else default
         made.append(f"| `{prefix}{name.upper()}` | {shown} | {field.description or ''} |")
-    made += [
-        "\nThe commands also read `CTNH_LANG` (`vi` or `en`, else the terminal's locale): the language in",
-        "which they speak. It changes no figure and no record.",
-    ]
     return "\n".join(made) + "\n"
 
 

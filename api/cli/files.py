@@ -1,6 +1,5 @@
 """`ctnh verify FILE`: check a PDF or a proof offline, with nothing but the file and a trust file."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -116,7 +115,7 @@ def _parts(report: Report) -> list[dict[str, Any]]:
             "verdict": part.verdict,
             "code": part.code,
             "sentence": part.sentence_en if said == "en" else part.sentence_vi,
-            "details": list(part.details) if isinstance(part.details, Sequence) else part.details,
+            "details": list(part.details),
         }
         for part in report.parts
     ]
@@ -129,7 +128,7 @@ def _part(key: str, verdict: str, code: str) -> dict[str, Any]:
 def _show(result: dict[str, Any]) -> None:
     said = language()
     verdict = "verified" if result["ok"] else "not_verified"
-    out.print(wording.label("text", verdict, said), style="bold green" if result["ok"] else "bold red")
+    out.print(wording.text(verdict, {}, said), style="bold green" if result["ok"] else "bold red")
     marks = {"ok": "✓", "failed": "✗", "not_checked": "–"}
     for part in result["parts"]:
         out.print(f"  {marks.get(part['verdict'], '?')} {part['sentence']} [{part['code']}]", markup=False)

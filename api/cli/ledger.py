@@ -49,7 +49,7 @@ def verify_database(db: str | None, trust: Path | None) -> Report:
     """Return the full verification of a database: ledger, meaning, views."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with looking(db) as (reader, _, origin), Progress(*columns, console=err, transient=True) as bar:
-        bar.add_task(wording.label("text", "verifying", language()), total=None)
+        bar.add_task(wording.text("verifying", {}, language()), total=None)
         return verify(reader, origin=origin, trust=trust_from(trust), further=[audit(default())])
 
 
@@ -58,18 +58,18 @@ def show(report: Report) -> None:
     said = language()
     result = report.as_json()
     verdict = "verified" if report.ok else "not_verified"
-    out.print(wording.label("text", verdict, said), style="bold green" if report.ok else "bold red")
+    out.print(wording.text(verdict, {}, said), style="bold green" if report.ok else "bold red")
     out.print(f"  origin      {report.origin}", markup=False)
     out.print(f"  entries     {report.size}", markup=False)
     out.print(f"  root        {report.root}", markup=False)
     out.print(f"  checkpoint  {(result.get('checkpoint') or {}).get('size')}", markup=False)
-    out.print(f"  trust       {wording.label('text', 'trust_' + report.trust, said)}", markup=False)
-    out.print(f"  guard       {wording.label('text', 'guard_' + report.guard, said)}", markup=False)
+    out.print(f"  trust       {wording.text('trust_' + report.trust, {}, said)}", markup=False)
+    out.print(f"  guard       {wording.text('guard_' + report.guard, {}, said)}", markup=False)
     for finding in report.findings[:SHOWN]:
         sentence = wording.message(finding.code, {"seq": finding.seq or 0, "detail": finding.detail}, said)
         out.print(f"  - seq {finding.seq}: {sentence} [{finding.code}] {finding.detail}", markup=False)
     if len(report.findings) > SHOWN:
-        out.print(f"  … {len(report.findings) - SHOWN} more, see --json", markup=False)
+        out.print("  " + wording.text("more_findings", {"count": len(report.findings) - SHOWN}, said))
 
 
 @app.command()

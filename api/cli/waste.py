@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from api.cli.common import AsJson, Db, chosen, language, looking, out, print_json, telling
@@ -21,6 +22,7 @@ from manifest.views import ACT, MANIFEST, MANIFEST_LINE, ORGANISATION
 manifests = typer.Typer(help="Manifests: list, show.", no_args_is_help=True)
 pdfs = typer.Typer(help="PDF documents of manifests.", no_args_is_help=True)
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+_KG = 1000
 _ALIASES = {"zone-kind": "zone_kind"}
 
 
@@ -60,23 +62,17 @@ def show_ratio(table: RatioTable) -> None:
     """Print a ratio as a table, in tonnes and cut percentages."""
     said = language()
     data = table.as_json()
-    made = Table(title=wording.label("text", "ratio_title", said), caption=_caption(data, said))
-    for name in table.scope.by:
-        made.add_column(wording.label("dimension", name, said))
-    columns = (
-        "generated",
-        "treated",
-        "stored",
-        "in_transit",
-        "at_facility",
-        "interim",
-        "unexplained",
-        "overdue",
+    made = Table(
+        title=wording.text("ratio_title", {}, said),
+        caption=_caption(data, said),
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
-    for name in columns:
-        made.add_column(wording.label("figure", name, said), justify="right")
-    for name in ("cohort", "flow", "coverage"):
-        made.add_column(wording.label("figure", name, said), justify="right")
+    for name in table.scope.by:
+        made.add_column(wording.label("dimension", name, said), no_wrap=True)
+    columns = ("generated", "treated", "untreated", "unexplained")
+    for name in (*columns, "cohort", "flow", "coverage"):
+        made.add_column(wording.label("figure", name, said), justify="right", no_wrap=True)
     for row in data["rows"]:
         made.add_row(*_dimensions(row, table.scope.by, said), *_cells(row, columns, said))
     blank = [""] * (len(table.scope.by) - 1)
@@ -87,17 +83,17 @@ def show_ratio(table: RatioTable) -> None:
 
 
 def _dimensions(row: dict[str, Any], by: tuple[str, ...], said: wording.Language) -> list[str]:
-    return [
-        wording.label("zone_kind", row[name], said) if name == "zone_kind" else str(row[name]) for name in by
-    ]
+    lists = {"zone_kind": "zone_short", "state": "state"}
+    return [wording.label(lists.get(name, ""), row[name], said) for name in by]
 
 
 def _cells(row: dict[str, Any], columns: tuple[str, ...], said: wording.Language) -> list[str]:
-    masses = row | {"treated": row["treated_service"] + row["self_treated"]}
+    open_g = sum(row[name] for name in ("stored", "in_transit", "at_facility", "interim"))
+    masses = row | {"treated": row["treated_service"] + row["self_treated"], "untreated": open_g}
     coverage = row["coverage"]
     enough = "" if coverage["sufficient"] else " *"
     return [
-        *(wording.tonnes(masses[name], said) for name in columns),
+        *(wording.kg(masses[name] // _KG * _KG, said) for name in columns),
         _percent(masses["treated"], row["generated"] - row["declassified"], said),
         _percent(row["flow_treated"], row["flow_generated"], said),
         f"{coverage['reporting']}/{coverage['generators']}{enough}",
@@ -105,7 +101,7 @@ def _cells(row: dict[str, Any], columns: tuple[str, ...], said: wording.Language
 
 
 def _percent(part: int, whole: int, said: wording.Language) -> str:
-    return wording.label("text", "none_generated", said) if whole <= 0 else wording.percent(part, whole)
+    return wording.text("none_generated", {}, said) if whole <= 0 else wording.percent(part, whole)
 
 
 def _caption(data: dict[str, Any], said: wording.Language) -> str:
@@ -114,7 +110,7 @@ def _caption(data: dict[str, Any], said: wording.Language) -> str:
         "size": data["checkpoint"]["size"],
         "root": data["checkpoint"]["root"][:16],
     }
-    return wording.message("text.ratio_caption", facts, said)
+    return wording.text("ratio_caption", facts, said)
 
 
 @manifests.command("list")

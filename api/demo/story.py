@@ -27,8 +27,6 @@ Progress = Callable[[str, int, int], None]
 # Between signing and our taking it down pass a few seconds, as they do over a network.
 _LAG = timedelta(seconds=4)
 _CERTIFICATE_NAME_BYTES = 64
-# Endings after which nobody has anything left to do.
-_CLOSED = {Ending.CANCELLED, Ending.REFUSED_RETURNED, Ending.PART_REFUSED_RETURNED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +105,7 @@ def play(home: Home, clock: StoryClock, progress: Progress, *, seed: int = SEED,
         endings={ending: len(group) for ending, group in groups.items()},
         parties=_parties(script.generators),
         examples={ending: group[0] for ending, group in groups.items()},
-        open=tuple(item for item in script.told if item.open_g and item.ending not in _CLOSED),
+        open=tuple(item for item in script.told if item.open_g),
         until=local_date(clock()),
         acts=len(script.steps),
         entries=player.entries,

@@ -91,9 +91,9 @@ class Trade(StrEnum):
 
 # Trade -> its wastes, the heaviest first.
 OF_TRADE: dict[Trade, tuple[str, ...]] = {
-    Trade.MECHANICAL: ("07 03 04", "07 03 11", "17 02 03", "18 02 01", "07 04 02"),
+    Trade.MECHANICAL: ("07 03 04", "07 03 11", "17 02 03", "18 02 01", "07 03 09", "07 04 02"),
     Trade.ELECTRONICS: ("17 08 03", "19 02 06", "12 06 05", "18 02 01", "16 01 06"),
-    Trade.PLATING: ("07 01 05", "07 01 06", "12 06 06", "18 01 03"),
+    Trade.PLATING: ("07 01 05", "07 01 06", "12 06 06", "07 01 01", "18 01 03"),
     Trade.PAINTING: ("08 01 02", "08 01 01", "08 01 05", "18 01 02"),
     Trade.PRINTING: ("17 08 03", "08 02 01", "18 01 01", "08 02 04"),
     Trade.DYEING: ("10 02 03", "10 02 02", "18 01 03"),

@@ -26,26 +26,15 @@ class _InProcess(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         async def call() -> httpx.Response:
-            request.stream = _Both(await request.aread() if False else b"".join(request.stream))  # type: ignore[arg-type]
-            answer = await self._asgi.handle_async_request(request)
-            content = await answer.aread()
-            return httpx.Response(answer.status_code, headers=answer.headers, content=content)
+            content = request.read()
+            again = httpx.Request(request.method, request.url, headers=request.headers, content=content)
+            answer = await self._asgi.handle_async_request(again)
+            return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
 
         return self._runner.run(call())
 
     def close(self) -> None:
         self._runner.close()
-
-
-class _Both(httpx.AsyncByteStream, httpx.SyncByteStream):
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self._data
-
-    async def __aiter__(self) -> Any:
-        yield self._data
 
 
 @dataclass

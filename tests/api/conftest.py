@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import URL
 
 from tests.api.caller import Caller
-from tests.api.homes import Furnished, Ticking, furnish, postgres_copies, run, settings_of, sqlite_copies
+from tests.api.homes import START, Furnished, Ticking, furnish, postgres_copies, run, settings_of, sqlite_copies
 from tests.conftest import POSTGRES
 
 NewHome = Callable[..., Furnished]
@@ -18,7 +18,7 @@ NewHome = Callable[..., Furnished]
 def sqlite_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A furnished deployment on SQLite, closed."""
     folder = tmp_path_factory.mktemp("home")
-    return folder, furnish(settings_of(folder, str(folder / "ctnh.db")), Ticking())
+    return folder, furnish(settings_of(folder, str(folder / "ctnh.db")), Ticking(START))
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def postgres_home(
     run(postgres_server, f"CREATE DATABASE {name}")
     folder = tmp_path_factory.mktemp("home")
     url = postgres_server.set(database=name).render_as_string(hide_password=False)
-    yield name, folder, furnish(settings_of(folder, url), Ticking())
+    yield name, folder, furnish(settings_of(folder, url), Ticking(START))
     run(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -14,12 +14,11 @@ from uuid import uuid4
 
 from sqlalchemy import URL, text
 
-from api.home import OPERATOR, Clock, Home, give_key, make_home, open_home
+from api.home import OPERATOR, Clock, Home, give_key, make_home, open_home, party_signing
 from api.identity.tokens import make_api_key
 from api.recorder import Signing, record
 from api.settings import Settings
 from ledger.db import open_engine
-from manifest import reference
 from manifest.body import Body
 from manifest.register import events as r
 from manifest.text import tax_code_of
@@ -45,7 +44,7 @@ PARTIES: dict[str, tuple[str, tuple[Role, ...]]] = {
 class Ticking:
     """A clock that tests move; every look at it takes a second."""
 
-    now: datetime = START
+    now: datetime = START + timedelta(days=1)
 
     def __call__(self) -> datetime:
         """Return the time."""
@@ -107,8 +106,6 @@ def furnish(settings: Settings, clock: Clock) -> dict[str, str]:
 
 
 def _sites_and_permits(home: Home, clock: Clock, enter: Any) -> None:
-    from api.home import party_signing  # noqa: PLC0415
-
     authority = party_signing(home, AUTHORITY, Role.AUTHORITY)
     for party in (GENERATOR, RIVAL, FACILITY, COMPETITOR):
         site = f"site:{party[4:]}"
@@ -163,7 +160,6 @@ def _sites_and_permits(home: Home, clock: Clock, enter: Any) -> None:
         last=999,
     )
     enter(block, block.block)
-    reference.default()
 
 
 @contextmanager

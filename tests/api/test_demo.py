@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import pytest
 from sqlalchemy import func, select
@@ -16,7 +17,7 @@ from api.demo.people import People
 from api.demo.plan import MANIFESTS, Ending, counts, plan
 from api.demo.roster import CARRIERS, FACILITIES
 from api.demo.script import write
-from api.demo.steps import Act, NewKey
+from api.demo.steps import Act
 from api.demo.story import Story, play
 from api.demo.wastes import OF_TRADE, WASTES
 from api.home import Home, make_home
@@ -91,7 +92,9 @@ def test_the_parties_are_as_many_and_as_unlike_as_the_demo_wants() -> None:
     assert sum(generator.pickups == 0 for generator in GENERATORS) == 2
     assert (len(CARRIERS), len(FACILITIES)) == (6, 4)
     assert sum(facility.district is None for facility in FACILITIES) == 2
-    names = [party.name for party in (*GENERATORS, *CARRIERS, *FACILITIES)]
+    names = [generator.name for generator in GENERATORS]
+    names += [carrier.name for carrier in CARRIERS]
+    names += [facility.name for facility in FACILITIES]
     assert len(set(names)) == len(names)
 
 
@@ -121,7 +124,7 @@ def test_no_name_of_a_person_stands_in_an_event() -> None:
 
 
 def test_two_parties_never_share_a_person() -> None:
-    people = People(__import__("random").Random(1))
+    people = People(Random(1))  # noqa: S311  a repeatable story, no secret
     assert people.of("org:a") == people.of("org:a") != people.of("org:b")
     assert people.of("org:a").secret().commitment != people.of("org:a").secret().commitment
 
@@ -181,7 +184,9 @@ def test_what_was_played_is_what_was_planned(played: Played) -> None:
     assert story.until == LAST_DAY
     assert story.acts == len(write(307, SMALL).steps) == played.told[-1][1] == played.told[-1][2]
     assert played.told[0][0] == "03/2025"
-    expected = Counter(STATUS.get(ending, Status.COMPLETED) for ending in story.endings.elements())  # type: ignore[attr-defined]
+    expected: Counter[str] = Counter()
+    for ending, count in story.endings.items():
+        expected[STATUS.get(ending, Status.COMPLETED)] += count
     with reading(played.home.engine) as reader:
         stored = Counter(reader.execute(select(MANIFEST.c.status)).scalars())
     assert stored == expected
@@ -227,8 +232,5 @@ def test_weighed_masses_differ_within_the_tolerance_but_for_the_endings_that_say
 def test_names_of_signers_and_drivers_are_in_the_vault(played: Played) -> None:
     with reading(played.home.engine) as reader:
         kept = list(reader.execute(select(VAULT)))
-    promised = sum(
-        len(step.names) for step in write(307, SMALL).steps if isinstance(step, Act) and step.names
-    )
+    promised = sum(len(step.names) for step in write(307, SMALL).steps if isinstance(step, Act))
     assert len(kept) == promised
-    assert {field.name for field in fields(NewKey)} == {"at", "party", "name", "sponsor"}

@@ -451,16 +451,26 @@ def decided(*lines: tuple[int, int, str | None]) -> e.Accepted:
 def test_refusing_needs_a_reason_and_accepting_something_to_accept() -> None:
     before = manifest_in(Status.WEIGHED)
     assert not found(rules.every_line(before, some(e.Accepted)))
-    assert found(rules.every_line(before, decided((1, 1, None), (0, 2, None)))) == [
+    assert found(rules.every_line(before, decided((500, 500, None), (1, 999, None)))) == [
         ("manifest.reason_missing", "/body/lines/0/reason"),
         ("manifest.reason_missing", "/body/lines/1/reason"),
     ]
-    assert found(rules.every_line(before, decided((0, 2, "ướt"), (0, 2, "ướt")))) == [
+    assert found(rules.every_line(before, decided((0, 1000, "ướt"), (0, 1000, "ướt")))) == [
         ("manifest.nothing_accepted", "/body/lines")
     ]
-    assert found(rules.every_line(before, decided((1, 0, None)))) == [
+    assert found(rules.every_line(before, decided((1000, 0, None)))) == [
         ("manifest.lines_incomplete", "/body/lines")
     ]
+
+
+def test_every_line_is_accepted_or_refused_to_the_gram() -> None:
+    before = manifest_in(Status.WEIGHED)
+    problems = list(rules.every_line(before, decided((1001, 0, None), (500, 499, "ướt"))))
+    assert found(problems) == [
+        ("manifest.accepted_and_refused", "/body/lines/0"),
+        ("manifest.accepted_and_refused", "/body/lines/1"),
+    ]
+    assert problems[1].facts == {"arrived_g": 1000, "accepted_g": 500, "refused_g": 499}
 
 
 def parts(*changed: dict[str, Any]) -> e.Treated:
