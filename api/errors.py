@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -202,6 +202,10 @@ def install(app: FastAPI) -> None:
     async def broke_a_constraint(request: Request, _error: Exception) -> Response:
         return answer(request, HTTPStatus.CONFLICT, [Problem("ledger.constraint", "", {"table": ""})])
 
+    async def no_such_text(request: Request, _error: Exception) -> Response:
+        # PostgreSQL has no text with a NUL in it, and so nothing that one could find by it.
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, [Problem("api.parameter_invalid")])
+
     async def unavailable(request: Request, error: Exception) -> Response:
         _log.error("database unavailable, request %s", request.state.request_id, exc_info=error)
         return answer(request, HTTPStatus.SERVICE_UNAVAILABLE, [Problem("api.database_unavailable")])
@@ -218,6 +222,7 @@ def install(app: FastAPI) -> None:
         (RequestValidationError, invalid),
         (HTTPException, by_framework),
         (IntegrityError, broke_a_constraint),
+        (DataError, no_such_text),
         (OperationalError, unavailable),
         (PoolTimeout, unavailable),
         (Exception, fault),

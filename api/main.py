@@ -26,8 +26,10 @@ from api.work import Pool
 
 VERSION = "1"
 PREFIX = "/api/v1"
-# Judging and signature checks run side by side, appending one at a time; who waits longer had better retry.
-WRITE_THREADS, WRITE_PLACES = 8, 128
+# Judging runs side by side, appending one at a time. SQLite's writers wait for each other by asking again and
+# again, so that many of them keep one waiting for long; PostgreSQL's stand in line.
+WRITE_THREADS = {"sqlite": 2, "postgresql": 4}
+WRITE_PLACES = 128
 LOGIN_THREADS, LOGIN_PLACES = 2, 16
 _ROUTERS = (
     sessions.router,
@@ -76,7 +78,7 @@ def create_app(home: Home) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.home = home
-    app.state.writes = Pool(WRITE_THREADS, WRITE_PLACES)
+    app.state.writes = Pool(WRITE_THREADS[home.engine.dialect.name], WRITE_PLACES)
     app.state.logins = Pool(LOGIN_THREADS, LOGIN_PLACES)
     app.add_middleware(Edge, max_body_bytes=home.settings.max_body_bytes)
     errors.install(app)

@@ -43,5 +43,5 @@ def _free(reader: Reader, block: Row) -> int | None:
         return first
     if highest < last:
         return int(highest) + 1
-    used = set(reader.execute(select(MANIFEST.c.sequence).where(*series)).scalars())
+    used: set[int] = set(reader.execute(select(MANIFEST.c.sequence).where(*series)).scalars())
     return next((number for number in range(first, last + 1) if number not in used), None)

@@ -104,7 +104,7 @@ _CODES = {
 
 
 def _problems(details: Sequence[Any]) -> list[Problem]:
-    # The library counts only the good items of a list, so a list whose items are wrong is "too short" as well.
+    # The library counts only the good items of a list: one whose items are wrong is "too short" as well.
     inside = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
     counted = ("too_short", "too_long")
     return [_problem(d) for d in details if not (d["type"] in counted and d["loc"] in inside)]

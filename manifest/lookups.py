@@ -57,9 +57,9 @@ def permit_used(reads: Reads, permit_id: str, year: int) -> dict[str, int]:
     return {row["code"]: row["accepted_g"] for row in reads.rows(PERMIT_USE, permit=permit_id, year=year)}
 
 
-def approval(reads: Reads, approval_id: str | None) -> Approval | None:
+def approval(reads: Reads, approval_id: str) -> Approval | None:
     """Return an approved linkage, or None."""
-    row = None if approval_id is None else reads.one(APPROVAL, approval=approval_id)
+    row = reads.one(APPROVAL, approval=approval_id)
     if row is None:
         return None
     names = ("carrier", "facility", "valid_from", "valid_to")

@@ -111,7 +111,7 @@ class CertificateAuthority:
         return cls(key, certificate)
 
 
-def _cut(words: str) -> str:
+def certificate_name(words: str) -> str:
     """Return as much of a name as a certificate holds: 64 bytes, which letters with marks fill sooner."""
     return clean(words).encode()[:_NAME_LIMIT].decode(errors="ignore").strip()
 
@@ -120,8 +120,8 @@ def _name(*, common_name: str, organization: str, party_id: str | None = None) -
     """Return a subject in UTF-8; names longer than X.520 allows are cut, the party id never is."""
     attributes = [
         x509.NameAttribute(NameOID.COUNTRY_NAME, COUNTRY),
-        x509.NameAttribute(NameOID.ORGANIZATION_NAME, _cut(organization)),
-        x509.NameAttribute(NameOID.COMMON_NAME, _cut(common_name)),
+        x509.NameAttribute(NameOID.ORGANIZATION_NAME, certificate_name(organization)),
+        x509.NameAttribute(NameOID.COMMON_NAME, certificate_name(common_name)),
     ]
     if party_id is not None:
         attributes.append(x509.NameAttribute(NameOID.SERIAL_NUMBER, party_id))

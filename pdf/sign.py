@@ -37,7 +37,7 @@ from pdf.errors import (
     OrderInvalid,
 )
 from pdf.fields import FONT_NAME, Typeface
-from pdf.form import VIETNAM, Filled, Stamp, clean, stamp_lines
+from pdf.form import BOX_FIELDS, VIETNAM, Filled, Stamp, clean, stamp_lines
 
 generic: Any = pyhanko_generic  # its constructors carry no annotations
 
@@ -162,13 +162,20 @@ def _require_open(fields: Mapping[str, Any], box: Any, key: str, *, first: bool)
 
 
 def _fill(writer: Any, fields: Mapping[str, Any], filled: Filled, typeface: Typeface, font: Any) -> None:
-    """Write values and their appearances into the data fields of the box."""
+    """Write values and their appearances into the data fields of the box, the empty ones too.
+
+    The signature locks them all, and pyHanko then marks those it finds unwritten read-only one revision late:
+    a change to a locked field, which a verifier rightly reports.
+    """
     unknown = sorted(name for name in filled.values if f"{filled.key}_{name}" not in fields)
     if unknown:
         raise FieldUnknown(box=filled.key, fields=unknown)
-    for name, value in filled.values.items():
-        field = fields[f"{filled.key}_{name}"]
-        text = clean(value)
+    own = [
+        name for name, field in fields.items() if field.get("/FT") == "/Tx" and _box_of(name) == filled.key
+    ]
+    for name in own:
+        field = fields[name]
+        text = clean(filled.values.get(name.removeprefix(f"{filled.key}_"), ""))
         x1, y1, x2, y2 = (float(number) for number in field["/Rect"])
         size = float(str(field["/DA"]).split()[1])
         look = generic.StreamObject(
@@ -186,6 +193,11 @@ def _fill(writer: Any, fields: Mapping[str, Any], filled: Filled, typeface: Type
         field[pdf_name("/V")] = generic.TextStringObject(text)
         field[pdf_name("/AP")] = generic.DictionaryObject({pdf_name("/N"): writer.add_object(look)})
         writer.update_container(field)
+
+
+def _box_of(field: str) -> str | None:
+    """Return the key of the box that a data field belongs to."""
+    return next((key for key in BOX_FIELDS if field.startswith(f"{key}_")), None)
 
 
 def _font_resources(font: Any) -> Any:

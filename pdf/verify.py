@@ -34,6 +34,7 @@ from pyhanko.sign.validation.pdf_embedded import read_certification_data
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
+from pdf.ca import certificate_name
 from pdf.fields import EMPTY, FONT_NAME, Typeface
 from pdf.form import BOX_FIELDS, COMPLETION, MAX_LINES, data_fields
 from pdf.verdict import ExpectedSignature, Part, Report, SignatureState
@@ -356,7 +357,10 @@ def _judge_party(
         return
     pairs = (
         (expected.party_id, _attribute(certificate, NameOID.SERIAL_NUMBER)),
-        (expected.organization, _attribute(certificate, NameOID.ORGANIZATION_NAME)),
+        (
+            expected.organization and certificate_name(expected.organization),
+            _attribute(certificate, NameOID.ORGANIZATION_NAME),
+        ),
         (expected.certificate_sha256, _fingerprint(certificate)),
     )
     if any(wanted is not None and wanted != actual for wanted, actual in pairs):

@@ -200,7 +200,9 @@ def _read_act(value: dict[str, Any], key: str | None, also: tuple[str, ...]) -> 
         problems.append(Problem("ledger.field_invalid", "/stream"))
     if problems:
         raise Malformed(problems)
-    around = {name: value[name] for name in ("occurred_at", "secrets", "on_behalf_of") if name in value}
+    around: dict[str, Any] = {
+        name: value[name] for name in ("occurred_at", "secrets", "on_behalf_of") if name in value
+    }
     given = read_given(around, key)
     assert isinstance(kind, str)
     assert isinstance(body, dict)

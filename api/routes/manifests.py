@@ -28,7 +28,9 @@ from manifest.views import ACT, ORGANISATION
 from manifest.vocabulary import local_date
 
 router = APIRouter(prefix="/manifests", tags=["manifests"])
-_REPEATED = {200: {"description": "recorded before under the same Idempotency-Key: the first receipt"}}
+_REPEATED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "recorded before under the same Idempotency-Key: the first receipt"}
+}
 
 
 @router.post(

@@ -22,7 +22,9 @@ from manifest.views import ORGANISATION
 from manifest.vocabulary import Role
 
 router = APIRouter(tags=["registers"])
-_REPEATED = {200: {"description": "recorded before under the same Idempotency-Key: the first receipt"}}
+_REPEATED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "recorded before under the same Idempotency-Key: the first receipt"}
+}
 
 
 @dataclass(frozen=True, slots=True)

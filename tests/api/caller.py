@@ -1,4 +1,4 @@
-"""Calling the application as a party: in process over ASGI, or over TCP; the verbs of the main job by name."""
+"""Calling the application as a party, in process or over TCP; the verbs of the main job by name."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,27 +11,36 @@ import httpx
 from api.main import create_app
 from ledger.db import reading
 from ledger.store import HEAD, one
+from manifest.vocabulary import local_date
 from tests.api.homes import CARRIER, CODE, FACILITY, GENERATOR, PLATE, Furnished
 
 API = "/api/v1"
 Answer = httpx.Response
 
 
-class _InProcess(httpx.BaseTransport):
+class InProcess(httpx.BaseTransport):
     """ASGI behind a plain client: the loop lives as long as the client."""
 
     def __init__(self, app: Any) -> None:
         self._runner = asyncio.Runner()
-        self._asgi = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        self.asgi = httpx.ASGITransport(app=app, raise_app_exceptions=False)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        async def call() -> httpx.Response:
-            content = request.read()
-            again = httpx.Request(request.method, request.url, headers=request.headers, content=content)
-            answer = await self._asgi.handle_async_request(again)
-            return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
+        return self._runner.run(self._answer(request))
 
-        return self._runner.run(call())
+    def together(self, requests: list[httpx.Request]) -> list[httpx.Response]:
+        """Answer requests that come in at the same moment."""
+
+        async def all_of_them() -> list[httpx.Response]:
+            return list(await asyncio.gather(*map(self._answer, requests)))
+
+        return self._runner.run(all_of_them())
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        content = request.read()
+        again = httpx.Request(request.method, request.url, headers=request.headers, content=content)
+        answer = await self.asgi.handle_async_request(again)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
 
     def close(self) -> None:
         self._runner.close()
@@ -43,14 +52,15 @@ class Caller:
 
     client: httpx.Client
     furnished: Furnished
+    transport: httpx.BaseTransport | None = None
 
     @classmethod
     @contextmanager
     def of(cls, furnished: Furnished) -> Iterator[Self]:
         """Yield a caller of an application in process."""
-        transport = _InProcess(create_app(furnished.home))
+        transport = InProcess(create_app(furnished.home))
         with httpx.Client(transport=transport, base_url="http://ledger.test") as client:
-            yield cls(client, furnished)
+            yield cls(client, furnished, transport)
 
     def get(self, party: str | None, path: str, **options: Any) -> Answer:
         """Get a path below the API as a party, or as nobody."""
@@ -68,6 +78,15 @@ class Caller:
             headers["Authorization"] = f"Bearer {key}"
         return self.client.request(method, API + path, headers=headers, **options)
 
+    def post_together(self, party: str, path: str, bodies: list[Any]) -> list[Answer]:
+        """Post several bodies at the same moment, in process."""
+        headers = self.furnished.bearer(party)
+        requests = [
+            self.client.build_request("POST", API + path, json=body, headers=headers) for body in bodies
+        ]
+        assert isinstance(self.transport, InProcess)
+        return self.transport.together(requests)
+
     def did(self, answer: Answer, status: int = 201) -> dict[str, Any]:
         """Return the body of an answer that must have this status."""
         assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
@@ -83,9 +102,14 @@ class Caller:
         assert head is not None
         return int(head["size"])
 
+    @property
+    def today(self) -> str:
+        """The date in Viet Nam."""
+        return local_date(self.furnished.home.clock()).isoformat()
+
     def lot(self, mass_g: int = 500_000, party: str = GENERATOR, **changed: Any) -> str:
         """Declare a lot and return its id."""
-        today = self.furnished.home.clock().date().isoformat()
+        today = self.today
         body = {
             "site": f"site:{party[4:]}",
             "code": CODE,
@@ -158,7 +182,7 @@ class Caller:
 
     def treat(self, manifest: str, mass_g: int, methods: tuple[str, ...] = ("TC",)) -> None:
         """Treat a part of line 1 today."""
-        today = self.furnished.home.clock().date().isoformat()
+        today = self.today
         part = {"line": 1, "mass_g": mass_g, "methods": list(methods), "treated_on": today}
         self.facility(manifest, "treatments", parts=[part])
 

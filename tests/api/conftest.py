@@ -8,7 +8,16 @@ import pytest
 from sqlalchemy import URL
 
 from tests.api.caller import Caller
-from tests.api.homes import START, Furnished, Ticking, furnish, postgres_copies, run, settings_of, sqlite_copies
+from tests.api.homes import (
+    START,
+    Furnished,
+    Ticking,
+    furnish,
+    postgres_copies,
+    run,
+    settings_of,
+    sqlite_copies,
+)
 from tests.conftest import POSTGRES
 
 NewHome = Callable[..., Furnished]
