@@ -31,7 +31,7 @@ def next_number(reader: Reader, log: int, parties: tuple[str, ...], year: int) -
 
 
 def _free(reader: Reader, block: Row) -> int | None:
-    first, last = block["first"], block["last"]
+    first, last = int(block["first"]), int(block["last"])
     series = (
         MANIFEST.c.log == block["log"],
         MANIFEST.c.issuer == block["issuer"],

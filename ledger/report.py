@@ -31,7 +31,8 @@ class Report:
 
     ``root`` is the hex root over the stored leaves. At most 1,000 findings are kept of the ``found`` there
     were. ``trust`` tells whether the keys came from a file or from the log itself, ``guard`` what the memory
-    outside the database says. ``personal_open`` values can be shown, ``personal_redacted`` are gone.
+    outside the database says, ``meaning`` whether the events were replayed. ``personal_open`` values can be
+    shown, ``personal_redacted`` are gone.
     """
 
     ok: bool
@@ -42,6 +43,7 @@ class Report:
     found: int
     trust: str
     guard: str = "not_checked"
+    meaning: str = "not_checked"
     checkpoint_size: int | None = None
     signatures: int = 0
     personal_open: int = 0
@@ -57,6 +59,7 @@ class Report:
             "findings": [finding.as_json() for finding in self.findings],
             "found": self.found,
             "guard": self.guard,
+            "meaning": self.meaning,
             "trust": self.trust,
             "checkpoint": None if self.checkpoint_size is None else {"size": self.checkpoint_size},
             "signatures": self.signatures,

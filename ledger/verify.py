@@ -10,7 +10,8 @@
    there, and the fences stand.
 6. Every checkpoint is signed by a log key, and its root is the root over the stored leaves.
 7. Every personal value opens a commitment of some event; one that is gone is redacted, not tampered with.
-8. The caller's own steps: the replay of what the events mean.
+8. The caller's own steps: the replay of what the events mean, once the entries themselves are sound; after a
+   damaged entry every later act would look forbidden.
 
 Nothing that a row holds makes it stop, and a damaged entry is not followed further than it is legible: what
 hangs on it is then taken from the numbers and tables beside it, so that one change is one finding and not a
@@ -18,7 +19,7 @@ thousand.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -65,13 +66,11 @@ def verify(
     consistent, not that it is the right one. Raises nothing for what the rows hold.
     """
     run = _Run(reader, origin or (trust.origin if trust else None), trust)
-    steps = [run.log_row, run.tiles, run.entries, run.derived, run.fences, run.checkpoints, run.vault]
-    steps += [partial(run.caller, step) for step in further]
-    for step in steps:
-        try:
-            step()
-        except DBAPIError as error:
-            run.add(None, "ledger.unreadable", type(error.orig).__name__)
+    run.steps(run.log_row, run.tiles, run.entries)
+    run.meant = bool(further) and not run.found
+    run.steps(run.derived, run.fences, run.checkpoints, run.vault)
+    if run.meant:
+        run.steps(*(partial(run.caller, step) for step in further))
     return run.report()
 
 
@@ -95,6 +94,7 @@ class _Run:
         self.log = -1  # no log has this number, so a log that is not there has no rows
         self.findings: list[Finding] = []
         self.found = 0
+        self.meant = False
         self.leaves: dict[int, bytes] = {}
         self.leaf_count = 0
         self.log_keys: tuple[NoteKey, ...] = trust.log_keys if trust else ()
@@ -110,6 +110,14 @@ class _Run:
         self.commitments: set[bytes] = set()
         self.root = EMPTY_ROOT
         self.checkpoint_size: int | None = None
+
+    def steps(self, *steps: Callable[[], None]) -> None:
+        """Take steps one after the other, past what the database cannot read."""
+        for step in steps:
+            try:
+                step()
+            except DBAPIError as error:
+                self.add(None, "ledger.unreadable", type(error.orig).__name__)
 
     def add(self, seq: int | None, code: str, detail: str = "") -> None:
         """Keep a finding; beyond the limit, count it."""
@@ -138,6 +146,7 @@ class _Run:
             signatures=self.signatures,
             personal_open=self.opened,
             personal_redacted=max(len(self.commitments) - self.opened, 0),
+            meaning="checked" if self.meant else "not_checked",
         )
 
     # 1. The log's row, and entry 0 against the trust file.

@@ -53,6 +53,8 @@ LISTS: dict[str, tuple[str, ...]] = {
         "trust_file",
         "trust_self",
         "guard_not_checked",
+        "meaning_checked",
+        "meaning_not_checked",
         "ratio_title",
         "ratio_caption",
         "untreated_title",

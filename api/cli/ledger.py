@@ -65,6 +65,7 @@ def show(report: Report) -> None:
     out.print(f"  checkpoint  {(result.get('checkpoint') or {}).get('size')}", markup=False)
     out.print(f"  trust       {wording.text('trust_' + report.trust, {}, said)}", markup=False)
     out.print(f"  guard       {wording.text('guard_' + report.guard, {}, said)}", markup=False)
+    out.print(f"  meaning     {wording.text('meaning_' + report.meaning, {}, said)}", markup=False)
     for finding in report.findings[:SHOWN]:
         sentence = wording.message(finding.code, {"seq": finding.seq or 0, "detail": finding.detail}, said)
         out.print(f"  - seq {finding.seq}: {sentence} [{finding.code}] {finding.detail}", markup=False)

@@ -65,6 +65,7 @@ def test_a_clean_log_verifies(engine: Engine) -> None:
         "findings": [],
         "found": 0,
         "guard": "not_checked",
+        "meaning": "not_checked",
         "trust": "file",
         "checkpoint": {"size": 12},
         "signatures": 16,

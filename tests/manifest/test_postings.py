@@ -211,6 +211,15 @@ def test_treatment_without_a_permit_line_is_credited_to_nobody() -> None:
     assert manifest.lines[0].mass.without_basis_g == 300
 
 
+def test_parts_of_one_act_take_one_after_the_other() -> None:
+    parts = [(700, ("SC",)), (600, ("TC",)), (400, ("TĐ",))]
+    body = e.Treated(
+        parts=tuple(e.LineTreated(line=1, mass_g=m, methods=how, treated_on=DAY) for m, how in parts)
+    )
+    manifest, _ = after(Scale((600, 400), 1000, 1000).manifest(), body)
+    assert held(manifest) == {(Account.STORED, SITE): -1000, (Account.TREATED_SERVICE, FACILITY_SITE): 1000}
+
+
 def test_the_permit_is_asked_for_the_day_of_treatment() -> None:
     asked = []
 

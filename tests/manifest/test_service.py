@@ -539,11 +539,11 @@ def set_rule(world: World, value: int, valid_from: date, **changed: Any) -> None
 
 
 def test_a_limit_that_is_set_later_moves_no_grams_of_the_past(world: World) -> None:
-    world.register().hand_over().arrive().weigh(480_000).accept((480_000, 0))
-    assert places(world) == {"generated": -480_000, "at_facility": 480_000}
+    world.register().hand_over().arrive().weigh(510_000).accept((510_000, 0))
+    assert places(world) == {"generated": -510_000, "at_facility": 510_000}
     set_rule(world, 0, date(2025, 1, 1))
-    world.treat(480_000).complete()
-    assert places(world) == {"generated": -480_000, "treated_service": 480_000}
+    world.treat(510_000).complete()
+    assert places(world) == {"generated": -510_000, "treated_service": 510_000}
     world.register().hand_over().arrive().weigh(480_000).accept((480_000, 0))
     assert world.grams(Account.UNEXPLAINED) == 20_000
     assert world.row(RULE)["value"] == 0

@@ -1,0 +1,61 @@
+"""What an older version wrote, this one still verifies and upgrades; no migration touches an entry."""
+
+import gzip
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from api.database import newest_revision, revision_of, upgrade
+from ledger import trust
+from ledger.checkpoint import open_checkpoint
+from ledger.db import open_engine, reading
+from ledger.store import LOG, entries
+from ledger.verify import verify
+from manifest.reference import default
+from manifest.replay import audit
+
+RELEASES = sorted(path.parent for path in (Path(__file__).parent / "releases").glob("*/demo.sql.gz"))
+
+
+@pytest.fixture(params=RELEASES, ids=lambda path: path.name)
+def release(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+@pytest.fixture
+def restored(release: Path, tmp_path: Path) -> Iterator[Engine]:
+    place = tmp_path / "demo.db"
+    database = sqlite3.connect(place)
+    database.executescript(gzip.decompress((release / "demo.sql.gz").read_bytes()).decode())
+    database.close()
+    engine = open_engine(str(place))
+    yield engine
+    engine.dispose()
+
+
+def hashes(engine: Engine) -> list[bytes]:
+    with reading(engine) as reader:
+        log = reader.execute(LOG.select()).mappings().one()["log"]
+        return [entry.hash for entry in entries(reader, log)]
+
+
+def test_there_is_a_release_to_look_after() -> None:
+    assert RELEASES
+
+
+def test_a_released_database_upgrades_and_verifies(release: Path, restored: Engine) -> None:
+    before = hashes(restored)
+    upgrade(restored)
+    assert revision_of(restored) == newest_revision()
+    assert hashes(restored) == before
+    believed = trust.load(release / "trust.json")
+    with reading(restored) as reader:
+        report = verify(reader, trust=believed, further=[audit(default())])
+    assert report.ok, report.findings
+    note = (release / "checkpoint.txt").read_text(encoding="utf-8")
+    head = open_checkpoint(note, believed.log_keys, believed.origin)
+    assert (report.size, report.root) == (head.size, head.root.hex())
