@@ -4,8 +4,9 @@ A command is judged outside the writer's lock. The read set lets the writer see 
 holds; the changes are the view rows that go in with the entry, in the same transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Table
@@ -111,31 +112,45 @@ def still_holds(reader: Reader, log: int, seen: tuple[Read, ...]) -> bool:
     return all(rows(reader, read.table, log=log, **dict(read.equal)) == list(read.found) for read in seen)
 
 
-def write(writer: Writer, log: int, change: Change, known: Mapping[_Placeholder, Any]) -> None:
-    """Carry out one change; raise Conflict when a constraint of the table forbids it."""
+def write(writer: Writer, log: int, changes: Iterable[Change], known: Mapping[_Placeholder, Any]) -> None:
+    """Carry out changes in order; raise Conflict when a constraint of a table forbids one.
 
-    def filled(values: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            name: known[value] if isinstance(value, _Placeholder) else value for name, value in values.items()
-        }
-
+    Rows that are new go in together, table by table, so a change may not read what an insert before it made.
+    """
+    filling = partial(_filled, known)
+    new: dict[Table, list[Row]] = {}
+    table: Table | None = None
     try:
-        match change:
-            case Insert(table, row):
-                writer.execute(inserting(table), {"log": log, **filled(row)})
-            case Put(table, key, row):
-                _put(writer, table, {"log": log, **filled(key)}, filled(row))
-            case Add(table, key, column, amount):
-                _add(writer, table, {"log": log, **filled(key)}, column, amount)
+        for change in changes:
+            table = change.table
+            match change:
+                case Insert(table, row):
+                    new.setdefault(table, []).append({"log": log, **filling(row)})
+                case Put(table, key, row):
+                    _put(writer, table, {"log": log, **filling(key)}, filling(row))
+                case Add(table, key, column, amount):
+                    _add(writer, table, {"log": log, **filling(key)}, column, amount)
+        for table, made in new.items():
+            writer.execute(inserting(table), made)
     except IntegrityError as error:
-        raise Conflict(Problem("ledger.constraint", "", {"table": change.table.name})) from error
+        facts = {"table": table.name if table is not None else ""}
+        raise Conflict(Problem("ledger.constraint", "", facts)) from error
+
+
+def _filled(known: Mapping[_Placeholder, Any], values: Mapping[str, Any]) -> Row:
+    return {
+        name: known[value] if isinstance(value, _Placeholder) else value for name, value in values.items()
+    }
 
 
 def _put(writer: Writer, table: Table, key: Row, row: Row) -> None:
-    if one(writer, table, **key) is None:
+    if row:
+        done = writer.execute(updating(table, tuple(key), tuple(row)), named(key) | row)
+        there = done.rowcount > 0
+    else:
+        there = one(writer, table, **key) is not None
+    if not there:
         writer.execute(inserting(table), {**key, **row})
-    elif row:
-        writer.execute(updating(table, tuple(key), tuple(row)), named(key) | row)
 
 
 def _add(writer: Writer, table: Table, key: Row, column: str, amount: int) -> None:

@@ -58,7 +58,12 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+    _driver(connection, connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+
+def _driver(connection: Connection, statement: str) -> None:
+    """Run a statement without parameters or result past SQLAlchemy, which would cost more than it."""
+    connection.connection.cursor().execute(statement)
 
 
 def is_sqlite(connection: Connection) -> bool:
@@ -72,11 +77,11 @@ def reading(engine: Engine) -> Iterator[Reader]:
     with engine.connect() as connection:
         if is_sqlite(connection):
             with connection.begin():
-                connection.exec_driver_sql("PRAGMA query_only=ON")
+                _driver(connection, "PRAGMA query_only=ON")
                 try:
                     yield Reader(connection)
                 finally:
-                    connection.exec_driver_sql("PRAGMA query_only=OFF")
+                    _driver(connection, "PRAGMA query_only=OFF")
         else:
             snapshot = connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True

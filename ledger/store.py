@@ -237,13 +237,18 @@ def entry_at(reader: Reader, log: int, seq: int) -> StoredEntry | None:
 
 def stream_events(reader: Reader, log: int, name: str) -> list[StoredEntry]:
     """Return the entries of a stream in order; an empty list when there is no such stream."""
-    query = (
+    found = reader.execute(_stream_query(), {"log": log, "name": name})
+    return [stored(dict(row)) for row in found.mappings()]
+
+
+@cache
+def _stream_query() -> Select[Any]:
+    return (
         select(ENTRY)
         .join(STREAM, (STREAM.c.log == ENTRY.c.log) & (STREAM.c.stream == ENTRY.c.stream))
-        .where(STREAM.c.log == log, STREAM.c.name == name)
+        .where(STREAM.c.log == bindparam("log"), STREAM.c.name == bindparam("name"))
         .order_by(ENTRY.c.stream_seq)
     )
-    return [stored(dict(row)) for row in reader.execute(query).mappings()]
 
 
 def one(reader: Reader, table: Table, **equal: Any) -> Row | None:
@@ -255,7 +260,9 @@ def one(reader: Reader, table: Table, **equal: Any) -> Row | None:
 
 def rows(reader: Reader, table: Table, **equal: Any) -> list[Row]:
     """Return the rows whose columns have these values, in the order of the primary key."""
-    return [dict(row) for row in reader.execute(_selecting(table, tuple(equal)), equal).mappings()]
+    names = table.columns.keys()
+    found = reader.execute(_selecting(table, tuple(equal)), equal)
+    return [dict(zip(names, row, strict=True)) for row in found.all()]
 
 
 @cache

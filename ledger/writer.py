@@ -53,8 +53,12 @@ Judge = Callable[[Reads, Act], tuple[Change, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A judged command: what appending it would write, and what that judgement rests on."""
+    """A judged command: what appending it would write, and what that judgement rests on.
 
+    ``head`` is the hash of the last entry of the log that it was judged on.
+    """
+
+    head: bytes
     act: Act
     changes: tuple[Change, ...]
     seen: tuple[Read, ...]
@@ -123,7 +127,7 @@ class Ledger:
         _check_place(reads, event)
         act = Act(event, envelope, keys, now)
         changes = self._judge(reads, act)
-        return Prepared(act, changes, reads.seen, secrets)
+        return Prepared(head["hash"], act, changes, reads.seen, secrets)
 
     def _find_or_make_log(self) -> int:
         with reading(self.engine) as reader:
@@ -162,9 +166,10 @@ class Ledger:
         """Write under the lock; None when the read set no longer holds."""
         act = prepared.act
         with writing(self.engine, self.log) as writer:
-            if not still_holds(writer, self.log, prepared.seen):
-                return None
             head = _head(writer, self.log)
+            # What is looked up follows from the entries: with the head where it was, nothing has changed.
+            if head["hash"] != prepared.head and not still_holds(writer, self.log, prepared.seen):
+                return None
             if (act.event.kind == OPENED) != (head["size"] == 0):
                 return None
             entry = Entry(
@@ -176,8 +181,7 @@ class Ledger:
             )
             self._insert(writer, entry, act.event)
             known = {SEQ: entry.seq, RECORDED_AT: entry.recorded_at}
-            for change in prepared.changes:
-                write(writer, self.log, change, known)
+            write(writer, self.log, prepared.changes, known)
             for secret in prepared.secrets:
                 row = {"commitment": secret.commitment, "subject": secret.subject, "salt": secret.salt}
                 writer.execute(inserting(VAULT), {"log": self.log, **row, "value": secret.value})

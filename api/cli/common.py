@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.settings import Settings, settings
 from ledger.db import Reader, open_engine, reading
 from ledger.errors import NotFound, Problem, Refused
-from ledger.store import log_number
+from ledger.store import LOG, rows
 from ledger.trust import Trust
 from ledger.trust import load as load_trust
 from manifest import wording
@@ -87,10 +87,13 @@ def looking(db: str | None) -> Iterator[tuple[Reader, int, str]]:
     engine = open_existing(db)
     try:
         with reading(engine) as reader:
-            found = log_number(reader)
-            if found is None:
+            logs = {row["origin"]: row["log"] for row in rows(reader, LOG)}
+            if not logs:
                 raise NotFound(Problem("api.no_log"))
-            yield reader, *found
+            # With several logs it is the one that the settings name, else the oldest: an auditor with a copy
+            # in hand must not be kept from it by a row that somebody has added.
+            origin = settings().origin if settings().origin in logs else next(iter(logs))
+            yield reader, logs[origin], origin
     finally:
         engine.dispose()
 

@@ -75,7 +75,7 @@ def test_a_problem_is_told_in_both_languages(lite: Caller) -> None:
         (b'{"site": NaN}', "ledger.json_broken", ""),
         (b'{"site": "\\ud800"}', "ledger.json_broken", ""),
         (b"[" * 5000, "ledger.json_broken", ""),
-        (b"[" * 900 + b"]" * 900, "api.object_expected", ""),
+        (b"[" * 900 + b"]" * 900, "ledger.json_too_deep", ""),
         (b"[1]", "api.object_expected", ""),
         (b'{"site": "a", "site": "b"}', "ledger.duplicate_key", "/site"),
         (b'{"mass_g": 1.5}', "ledger.float_forbidden", "/mass_g"),

@@ -22,7 +22,7 @@ from sqlalchemy.event import listen, remove
 
 from ledger.changes import RECORDED_AT, SEQ, Add, Change, Insert, Put, Reads
 from ledger.checkpoint import open_receipt
-from ledger.db import Writer, reading, writing
+from ledger.db import Writer, reading
 from ledger.entry import Envelope, entry_hash
 from ledger.errors import Conflict, Malformed, RuleBroken
 from ledger.event import Actor
@@ -240,10 +240,10 @@ def test_a_log_made_by_two_at_once_is_one_log(engine: Engine) -> None:
 
 
 class Meddler:
-    """A judge that looks a balance up, while somebody else changes it behind its back."""
+    """A judge that looks a balance up, while somebody else's act changes it behind its back."""
 
-    def __init__(self, engine: Engine, times: int) -> None:
-        self.engine, self.times = engine, times
+    def __init__(self, world: World, times: int, account: int = 7) -> None:
+        self.world, self.times, self.account = world, times, account
         self.saw: list[int | None] = []
 
     def __call__(self, reads: Reads, _act: Act) -> tuple[Change, ...]:
@@ -251,25 +251,35 @@ class Meddler:
         assert reads.one(BALANCE, account=7) == row, "one judgement sees one state"
         self.saw.append(None if row is None else row["grams"])
         if len(self.saw) <= self.times:
-            with writing(self.engine, 1) as writer:
-                writer.execute(BALANCE.delete())
-                writer.execute(BALANCE.insert(), {"log": 1, "account": 7, "grams": len(self.saw)})
+            self._meddle(Put(BALANCE, {"account": self.account}, {"grams": len(self.saw)}))
         return ()
+
+    def _meddle(self, change: Change) -> None:
+        other = Ledger(self.world.engine, ORIGIN, judge=lambda *_: (change,), signer=note_signer())
+        stream, who = f"meddling/{len(self.saw)}", signer("an")
+        event = self.world.written("behind your back", who, party="an", stream=stream)
+        other.submit(envelope(event, who), now=self.world.now())
 
 
 def test_what_changed_meanwhile_is_judged_again(world: World) -> None:
-    world.judge = meddler = Meddler(world.engine, times=1)
-    assert world.note().receipt.seq == 2
+    world.judge = meddler = Meddler(world, times=1)
+    assert world.note().receipt.seq == 3
     assert meddler.saw == [None, 1]
 
 
 def test_what_changes_twice_is_refused(world: World) -> None:
-    world.judge = meddler = Meddler(world.engine, times=9)
+    world.judge = meddler = Meddler(world, times=9)
     with pytest.raises(Conflict, match="state_changed"):
         world.note()
     assert meddler.saw == [None, 1]
     with reading(world.engine) as reader:
-        assert len(rows(reader, ENTRY)) == 2
+        assert len(rows(reader, ENTRY)) == 4, "the two acts that came between, and not this one"
+
+
+def test_an_act_elsewhere_does_not_disturb_a_judgement(world: World) -> None:
+    world.judge = meddler = Meddler(world, times=1, account=8)
+    assert world.note().receipt.seq == 3
+    assert meddler.saw == [None], "what it had looked up still held"
 
 
 def test_two_openings_at_once_are_one(engine: Engine) -> None:

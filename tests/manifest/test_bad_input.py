@@ -1230,7 +1230,7 @@ def test_a_balance_below_zero_is_refused_by_the_table_itself(stage: Stage) -> No
 
     def overdraw() -> None:
         with writing(stage.world.engine, stage.world.ledger.log) as writer:
-            write(writer, stage.world.ledger.log, Add(BALANCE, key, "grams", -HALF - 1), {})
+            write(writer, stage.world.ledger.log, [Add(BALANCE, key, "grams", -HALF - 1)], {})
 
     with pytest.raises(Conflict) as refused:
         overdraw()
