@@ -24,8 +24,9 @@ ENVELOPE_TYPE = "application/vnd.ctnh.envelope"
 JSON_TYPE = "application/json"
 MAX_SECRETS = 32
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-# What becomes part of an event may be as deep as an event; a request wraps it in a few levels more.
-_MAX_DEPTH = canonical.MAX_DEPTH + 4
+# Far beyond what an event may hold, which is judged with its path later on, and far below what a parser
+# that calls itself can take.
+_MAX_DEPTH = 200
 _OWN = ("occurred_at", "secrets", "on_behalf_of")
 
 

@@ -146,6 +146,9 @@ def _rules(
 
 def _registration(reads: Reads, body: Registered, reference: Reference, on: date) -> Iterator[Problem]:
     yield from rules.lines(body, reference, on)
+    if body.generator == body.facility:
+        # Whoever treats its own waste does so on site; a manifest needs a second pair of eyes.
+        yield Problem("manifest.generator_is_facility", "/body/facility")
     site = reads.one(SITE, site=body.site)
     if site is None or site["party"] != body.generator:
         yield Problem("manifest.site_not_yours", "/body/site")

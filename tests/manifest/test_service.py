@@ -629,3 +629,12 @@ def test_a_pdf_is_issued_of_a_manifest_that_there_is(world: World) -> None:
     assert refused(lambda: world.act(by_hand, (OPERATOR, Role.SERVICE), stream=f"pdf:{world.manifest}")) == [
         ("manifest.service_key_only", "/actors/0/kid")
     ]
+
+
+def test_nobody_is_generator_and_facility_of_one_manifest(world: World) -> None:
+    lot = world.lot(party=FACILITY)
+    draw = e.Draw(lot=lot, mass_g=500_000)
+    with pytest.raises(Refused) as refused:
+        world.register(line(lots=(draw,)), generator=FACILITY, site="site:facility")
+    found = {problem.code: problem.path for problem in refused.value.problems}
+    assert found["manifest.generator_is_facility"] == "/body/facility"
