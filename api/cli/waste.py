@@ -59,7 +59,7 @@ def ratio_command(
 
 
 def show_ratio(table: RatioTable) -> None:
-    """Print a ratio as a table, in tonnes and cut percentages."""
+    """Print a ratio as a table, in whole kilograms and cut percentages."""
     said = language()
     data = table.as_json()
     made = Table(
@@ -68,18 +68,23 @@ def show_ratio(table: RatioTable) -> None:
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
+    columns = ("generated", "treated", "untreated", "unexplained")
     for name in table.scope.by:
         made.add_column(wording.label("dimension", name, said), no_wrap=True)
-    columns = ("generated", "treated", "untreated", "unexplained")
     for name in (*columns, "cohort", "flow", "coverage"):
-        made.add_column(wording.label("figure", name, said), justify="right", no_wrap=True)
+        made.add_column(wording.label("figure", name, said), justify="right")
     for row in data["rows"]:
-        made.add_row(*_dimensions(row, table.scope.by, said), *_cells(row, columns, said))
+        made.add_row(*map(_whole, (*_dimensions(row, table.scope.by, said), *_cells(row, columns, said))))
     blank = [""] * (len(table.scope.by) - 1)
     first = [wording.label("figure", "total", said), *blank] if table.scope.by else []
     made.add_section()
-    made.add_row(*first, *_cells(data["total"], columns, said), style="bold")
+    made.add_row(*map(_whole, (*first, *_cells(data["total"], columns, said))), style="bold")
     out.print(made)
+
+
+def _whole(cell: str) -> str:
+    """Keep a figure on one line of a narrow terminal; only headings may break."""
+    return cell.replace(" %", "%")
 
 
 def _dimensions(row: dict[str, Any], by: tuple[str, ...], said: wording.Language) -> list[str]:
