@@ -67,12 +67,14 @@ def show_ratio(table: RatioTable) -> None:
         caption=_caption(data, said),
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
+        show_edge=False,
+        pad_edge=False,
     )
     columns = ("generated", "treated", "untreated", "unexplained")
     for name in table.scope.by:
         made.add_column(wording.label("dimension", name, said), no_wrap=True)
     for name in (*columns, "cohort", "flow", "coverage"):
-        made.add_column(wording.label("figure", name, said), justify="right")
+        made.add_column(wording.label("figure", name, said), justify="right", overflow="fold")
     for row in data["rows"]:
         made.add_row(*map(_whole, (*_dimensions(row, table.scope.by, said), *_cells(row, columns, said))))
     blank = [""] * (len(table.scope.by) - 1)
