@@ -51,9 +51,6 @@ contracts: $(STAMP) ## import directions and purity
 docs: $(STAMP) ## rewrite the generated documents
 	@$(BIN)/python -m api.cli.docs
 
-update-golden: $(STAMP) ## rewrite the golden files; review the diff
-	@$(BIN)/pytest --update-golden tests/pdf tests/docs
-
 lock: ## rewrite requirements.lock (needs uv)
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url pyproject.toml --group dev -o requirements.lock --quiet

@@ -21,6 +21,7 @@ from api.identity.accounts import LoginFailed
 from ledger.errors import Conflict, Fact, Malformed, NotAllowed, NotFound, Problem, Refused, RuleBroken
 from manifest.reference import ReferenceRefused
 from manifest.wording import Language, message
+from pdf.errors import PdfError
 
 PROBLEM = "application/problem+json"
 _log = logging.getLogger("ctnh.api")
@@ -186,7 +187,12 @@ def install(app: FastAPI) -> None:
 
     async def not_in_reference(request: Request, error: Exception) -> Response:
         assert isinstance(error, ReferenceRefused)
-        return answer(request, HTTPStatus.NOT_FOUND, [Problem(error.code, "", error.facts)])
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, [Problem(error.code, "", error.facts)])
+
+    async def no_document(request: Request, error: Exception) -> Response:
+        assert isinstance(error, PdfError)
+        facts = {name: value if isinstance(value, int) else str(value) for name, value in error.facts.items()}
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, [Problem(error.code, "", facts)])
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -219,6 +225,7 @@ def install(app: FastAPI) -> None:
     for kind, handler in (
         (Refused, refused),
         (ReferenceRefused, not_in_reference),
+        (PdfError, no_document),
         (RequestValidationError, invalid),
         (HTTPException, by_framework),
         (IntegrityError, broke_a_constraint),

@@ -22,7 +22,7 @@ from ledger.checkpoint import NoteSigner
 from ledger.db import open_engine, reading, writing
 from ledger.errors import NotFound, Problem
 from ledger.keys import key_fields
-from ledger.publisher import publish
+from ledger.publisher import last_checkpoint, publish
 from ledger.signature import KeySigner, PrivateKey
 from ledger.trust import Trust
 from ledger.writer import Ledger
@@ -70,13 +70,30 @@ class Home:
 
     def checkpoint(self) -> tuple[int, str]:
         """Sign a checkpoint over all entries; return its size and note."""
-        return publish(self.engine, self.ledger.log, self.ledger.origin, self.signer)
+        memory = self.folder / "last-checkpoint.txt"
+        remembered = memory.read_text(encoding="utf-8") if memory.exists() else None
+        size, note = publish(
+            self.engine, self.ledger.log, self.ledger.origin, self.signer, remembered=remembered
+        )
+        if note != remembered:
+            part = memory.with_suffix(".part")
+            part.write_text(note, encoding="utf-8")
+            part.replace(memory)
+        return size, note
 
     def trust(self) -> Trust:
         """Return what an auditor needs to check this deployment from outside."""
         pem = self.ca.certificate.public_bytes(serialization.Encoding.PEM).decode()
         kids = tuple(self.root(name).signer.kid for name in ROOTS)
-        return Trust(origin=self.ledger.origin, log_keys=(self.signer.key,), root_kids=kids, pdf_roots=(pem,))
+        with reading(self.engine) as reader:
+            last = last_checkpoint(reader, self.ledger.log)
+        return Trust(
+            origin=self.ledger.origin,
+            log_keys=(self.signer.key,),
+            root_kids=kids,
+            pdf_roots=(pem,),
+            checkpoint=last[1] if last else None,
+        )
 
     def close(self) -> None:
         """Let go of the database; SQLite then folds its journal back into the one file."""

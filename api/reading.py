@@ -6,28 +6,48 @@ its path, as it would be in the signed bytes.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from api.errors import WrongMediaType, pointer
 from ledger import canonical
-from ledger.errors import Malformed, Problem
+from ledger.errors import Malformed, Problem, refuse
+from ledger.event import Event
 from ledger.signature import b64, unb64
 from ledger.vault import SALT_BYTES, Secret
+from manifest.vocabulary import VIETNAM
 
 ENVELOPE_TYPE = "application/vnd.ctnh.envelope"
 JSON_TYPE = "application/json"
 MAX_SECRETS = 32
+# Nothing here happened before or will be due after; and a calendar's ends cannot be moved to another zone.
+FIRST_YEAR, LAST_YEAR = 2000, 2200
+# The dates in the bodies of events, wherever they stand.
+DATE_FIELDS = frozenset({"generated_on", "treated_on", "valid_from", "valid_to"})
+_FIRST = datetime(FIRST_YEAR, 1, 1, tzinfo=VIETNAM)
+_AFTER = datetime(LAST_YEAR + 1, 1, 1, tzinfo=VIETNAM)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 # Far beyond what an event may hold, which is judged with its path later on, and far below what a parser
 # that calls itself can take.
 _MAX_DEPTH = 200
 _OWN = ("occurred_at", "secrets", "on_behalf_of")
+
+
+def _in_range(day: date) -> date:
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise PydanticCustomError("date_parsing", "not a date of the years 2000 to 2200")
+    return day
+
+
+# A date as a query parameter.
+Day = Annotated[date, AfterValidator(_in_range)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +123,7 @@ def read_given(value: dict[str, Any], idempotency_key: str | None) -> Given:
     party = value.get("on_behalf_of")
     if party is not None and not isinstance(party, str):
         raise Malformed(Problem("manifest.field_invalid", "/on_behalf_of"))
+    check_dates(fields)
     return Given(
         fields=fields,
         occurred_at=read_time(value.get("occurred_at"), "/occurred_at"),
@@ -113,17 +134,52 @@ def read_given(value: dict[str, Any], idempotency_key: str | None) -> Given:
 
 
 def read_time(value: object, path: str) -> datetime | None:
-    """Return the time of RFC 3339 text with its zone, or None for None; raise Malformed."""
+    """Return the time of RFC 3339 text with its zone, or None for None; raise Malformed.
+
+    A time outside the years 2000 to 2200 in Viet Nam is refused too.
+    """
     if value is None:
         return None
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if moment is not None and moment.utcoffset() is not None:
-            # A whole number of milliseconds is all that the ledger writes down.
-            return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     except ValueError:
-        pass
-    raise Malformed(Problem("api.time_invalid", path))
+        moment = None
+    if moment is None or moment.utcoffset() is None:
+        raise Malformed(Problem("api.time_invalid", path))
+    _check_time(moment, path)
+    # A whole number of milliseconds is all that the ledger writes down.
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def check_dates(body: Mapping[str, Any], path: str = "") -> None:
+    """Raise Malformed when a date in an event's body lies outside the years 2000 to 2200."""
+    refuse((Problem("manifest.date_invalid", place) for place in _out_of_range(body, path)), Malformed)
+
+
+def check_event(event: Event) -> None:
+    """Raise Malformed when a time or date of an event lies outside the years 2000 to 2200."""
+    _check_time(event.occurred_at, "/occurred_at")
+    check_dates(event.body, "/body")
+
+
+def _check_time(moment: datetime, path: str) -> None:
+    if not _FIRST <= moment < _AFTER:
+        raise Malformed(Problem("manifest.date_invalid", path))
+
+
+def _out_of_range(value: object, path: str) -> Iterator[str]:
+    """Yield the paths of dates out of range; what is no date at all is told with the other wrong fields."""
+    if isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _out_of_range(item, f"{path}/{index}")
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            place = f"{path}/{pointer(name)}"
+            if name in DATE_FIELDS and isinstance(item, str):
+                if _DATE.fullmatch(item) and not FIRST_YEAR <= int(item[:4]) <= LAST_YEAR:
+                    yield place
+            else:
+                yield from _out_of_range(item, place)
 
 
 def read_idem(value: object) -> str | None:

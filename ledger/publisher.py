@@ -21,15 +21,22 @@ def last_checkpoint(reader: Reader, log: int) -> tuple[int, str] | None:
     return None if row is None else (row.size, row.note)
 
 
-def publish(engine: Engine, log: int, origin: str, signer: NoteSigner) -> tuple[int, str]:
+def publish(
+    engine: Engine, log: int, origin: str, signer: NoteSigner, *, remembered: str | None = None
+) -> tuple[int, str]:
     """Sign a checkpoint over all entries and return its size and note; the last one when nothing is new.
 
     The committed rows are read back and hashed again first: a bit that flipped between hashing and tree
-    would otherwise be signed for ever. Raises Conflict when rows and leaves disagree, or when the last
-    checkpoint is not a prefix.
+    would otherwise be signed for ever. ``remembered`` is the note that the signer itself last made, kept
+    outside the database: a log that does not begin with it is never signed again. Raises Conflict for that,
+    when rows and leaves disagree, or when the last checkpoint is not a prefix.
     """
     with reading(engine) as reader:
         leaves = leaf_hashes(reader, log)
+        if remembered is not None:
+            own = _claimed(remembered, origin)
+            if own.size > len(leaves) or root(leaves[: own.size]) != own.root:
+                raise Conflict(Problem("ledger.log_rewritten", "", {"size": own.size}))
         last = last_checkpoint(reader, log)
         start, note = last or (0, "")
         if start == len(leaves) and last is not None:

@@ -25,23 +25,27 @@ class Trust:
     """Whom to believe about one log.
 
     ``log_keys`` sign its checkpoints, ``root_kids`` are the keys that opened it, and ``pdf_roots`` are the
-    certificates (PEM) under which its PDFs are signed.
+    certificates (PEM) under which its PDFs are signed. ``checkpoint`` is a note of the log that the auditor
+    has kept: what stands in the log today must still begin with it.
     """
 
     origin: str
     log_keys: tuple[NoteKey, ...]
     root_kids: tuple[str, ...]
     pdf_roots: tuple[str, ...] = ()
+    checkpoint: str | None = None
 
     def to_json(self) -> bytes:
         """Return the file's bytes."""
-        made = {
+        made: dict[str, Any] = {
             "format": FORMAT,
             "origin": self.origin,
             "log_keys": [str(key) for key in self.log_keys],
             "root_kids": list(self.root_kids),
             "pdf_roots": list(self.pdf_roots),
         }
+        if self.checkpoint is not None:
+            made["checkpoint"] = self.checkpoint
         return json.dumps(made, indent=2).encode() + b"\n"
 
 
@@ -61,12 +65,21 @@ def parse(data: bytes) -> Trust:
         raise _malformed("") from error
     names = {"format", "origin", "log_keys", "root_kids", "pdf_roots"}
     # Nobody may have to guess what an unknown field would have restricted.
-    if not isinstance(raw, dict) or set(raw) != names or raw["format"] is True or raw["format"] != FORMAT:
+    if (
+        not isinstance(raw, dict)
+        or set(raw) - {"checkpoint"} != names
+        or raw["format"] is True
+        or raw["format"] != FORMAT
+    ):
         raise _malformed("")
     origin = raw["origin"]
     if not isinstance(origin, str) or not _ORIGIN.fullmatch(origin):
         raise _malformed("/origin")
+    kept = raw.get("checkpoint")
+    if "checkpoint" in raw and not isinstance(kept, str):
+        raise _malformed("/checkpoint")
     return Trust(
+        checkpoint=kept,
         origin=origin,
         log_keys=_each(raw, "log_keys", parse_vkey, least=1),
         root_kids=_each(raw, "root_kids", _kid, least=1),

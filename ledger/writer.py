@@ -184,7 +184,8 @@ class Ledger:
             write(writer, self.log, prepared.changes, known)
             for secret in prepared.secrets:
                 row = {"commitment": secret.commitment, "subject": secret.subject, "salt": secret.salt}
-                writer.execute(inserting(VAULT), {"log": self.log, **row, "value": secret.value})
+                if one(writer, VAULT, log=self.log, commitment=secret.commitment) is None:
+                    writer.execute(inserting(VAULT), {"log": self.log, **row, "value": secret.value})
         return self._answer(entry)
 
     def _insert(self, writer: Writer, entry: Entry, event: Event) -> None:

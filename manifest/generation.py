@@ -12,7 +12,7 @@ from manifest.body import Body
 from manifest.events import GenerationAdjusted, GenerationDeclared, OpeningDeclared, SelfTreated
 from manifest.reference import Reference
 from manifest.register.judge import area_of
-from manifest.views import LOT, SITE
+from manifest.views import LOT, POSTING, SITE
 from manifest.vocabulary import Basis, LotKind, PermitKind, local_date
 
 
@@ -80,7 +80,9 @@ def _self_treated(
 ) -> tuple[list[Change], tuple[Posting, ...]]:
     lot = _own_lot(reads, event, body.lot)
     today = local_date(event.occurred_at)
-    arose: date = lot["generated_on"]
+    # Not before the waste was last moved: it was treated where it lay.
+    moved: list[date] = [row["posted_on"] for row in reads.rows(POSTING, lot=body.lot)]
+    arose: date = max([lot["generated_on"], *moved])
     problems = list(rules.methods(reference, body.methods, today, "/body/methods"))
     problems += rules.dates("/body/treated_on", body.treated_on, earliest=arose, latest=today)
     stored = lookups.stored_g(reads, body.lot, lot["site"])

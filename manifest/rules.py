@@ -120,6 +120,8 @@ def identifier(event: OrganisationRegistered) -> Iterator[Problem]:
         case IdentifierKind.NONE:
             if not event.reason:
                 yield Problem("manifest.reason_missing", "/body/reason")
+            if text:
+                yield Problem("manifest.personal_data_in_event", "/body/identifier")
         case IdentifierKind.VAULTED:
             if text:
                 yield Problem("manifest.personal_data_in_event", "/body/identifier")
@@ -144,12 +146,10 @@ def methods(reference: Reference, given: Iterable[str], on: date, path: str) -> 
 
 def lines(event: Registered, reference: Reference, on: date) -> Iterator[Problem]:
     """Yield problems within the lines: numbers, codes, methods, masses, draws, the vehicle's limit."""
-    seen: set[int] = set()
     for index, line in enumerate(event.lines):
         path = f"/body/lines/{index}"
-        if line.line in seen:
-            yield Problem("manifest.line_repeated", f"{path}/line", {"line": line.line})
-        seen.add(line.line)
+        if line.line != index + 1:
+            yield Problem("manifest.line_out_of_order", f"{path}/line", {"expected": index + 1})
         yield from waste_code(reference, line.code, on, f"{path}/code")
         yield from methods(reference, line.planned_methods, on, f"{path}/planned_methods")
         drawn = sum(draw.mass_g for draw in line.lots)

@@ -24,6 +24,8 @@ from manifest.register import judge as register
 from manifest.views import BALANCE, LOT, MANIFEST, PDF, POSTING
 from manifest.vocabulary import local_date
 
+# Streams that belong to the log, its rules, keys and documents, whatever a party may call its own things.
+_RESERVED = re.compile(r"(log|reference)$|(rule|key|pdf):")
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -78,7 +80,9 @@ def _form(reads: Reads, event: Event, body: Body) -> Iterator[Problem]:
     else:
         own = f"pdf:{body.manifest}" if isinstance(body, PdfIssued) else register.stream_of(body)
         good = event.stream == own
-        taken = _UUID7.fullmatch(event.stream) is not None
+        named = event.kind.split(".")[0] in {"log", "edition", "rule", "key", "pdf"}
+        reserved = not named and _RESERVED.match(event.stream) is not None
+        taken = reserved or _UUID7.fullmatch(event.stream) is not None
     if taken or not good:
         yield Problem("manifest.stream_wrong", "/stream")
 

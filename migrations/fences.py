@@ -22,6 +22,9 @@ _TILE_KEPT = "NEW.log = OLD.log AND NEW.level = OLD.level AND NEW.tile = OLD.til
 
 OWNER, APPENDER, READER = "ctnh_owner", "ctnh_appender", "ctnh_reader"
 # What the appender may do beyond reading. Tables of later layers are views of the ledger: see grant_roles.
+# Logins and keys in custody are nobody's to read who only looks at the record. The vault is: verification
+# opens its commitments.
+_PRIVATE = frozenset({"account", "access_token", "custody_key"})
 _APPENDER_RIGHTS = {
     "ledger_log": "INSERT",
     "ledger_entry": "INSERT",
@@ -122,7 +125,8 @@ def grant_roles(connection: Connection) -> None:
             statements.append(f"ALTER TABLE {name} OWNER TO {OWNER}")
         if table != "alembic_version":
             statements.append(f"GRANT SELECT, {rights} ON {name} TO {APPENDER}")
-        statements.append(f"GRANT SELECT ON {name} TO {READER}")
+        if table not in _PRIVATE:
+            statements.append(f"GRANT SELECT ON {name} TO {READER}")
     for statement in statements:
         connection.execute(text(statement))
 

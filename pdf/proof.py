@@ -1,6 +1,7 @@
 """What the ledger says of a PDF: the proof beside it holds the entry that names the hash of its bytes."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from ledger.checkpoint import Checkpoint, check_proof, parse_proof
@@ -16,6 +17,7 @@ class ProvedDocument:
     """A document that the ledger has issued: its entry, and the checkpoint under which that is proved."""
 
     seq: int
+    recorded_at: datetime
     issued: PdfIssued
     checkpoint: Checkpoint
 
@@ -39,4 +41,4 @@ def prove_document(text: str, trust: Trust) -> ProvedDocument:
     event = parse(entry.envelope.event)
     if event.kind != PdfIssued.kind or entry.seq != proof.index or entry.origin != trust.origin:
         raise NotAllowed(Problem("pdf.proof_of_another_entry", "", {"kind": event.kind}))
-    return ProvedDocument(entry.seq, PdfIssued.read(event.body), checkpoint)
+    return ProvedDocument(entry.seq, entry.recorded_at, PdfIssued.read(event.body), checkpoint)

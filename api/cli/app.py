@@ -2,7 +2,7 @@
 
 import typer
 
-from api.cli import admin, demo, files, ledger, waste
+from api.cli import admin, demo, files, ledger, people, waste
 
 app = typer.Typer(
     help="CTNH Ledger: who generated which hazardous waste, who carried it, who treated it, proved.",
@@ -13,6 +13,8 @@ app = typer.Typer(
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(waste.manifests, name="manifest")
 app.add_typer(waste.pdfs, name="pdf")
+app.add_typer(people.users, name="user")
+app.add_typer(people.keys, name="key")
 app.command("init")(admin.init_command)
 app.command("serve")(admin.serve_command)
 app.command("rebuild")(admin.rebuild_command)

@@ -19,6 +19,8 @@ from ledger.store import LOG, rows
 from ledger.trust import Trust
 from ledger.trust import load as load_trust
 from manifest import wording
+from manifest.reference import ReferenceRefused
+from pdf.errors import PdfError
 
 GOOD, WRONG, COULD_NOT = 0, 1, 2
 
@@ -58,6 +60,11 @@ def telling() -> Iterator[None]:
     except Refused as refused:
         for problem in refused.problems:
             err.print(describe(problem), markup=False)
+        raise typer.Exit(COULD_NOT) from None
+    except (ReferenceRefused, PdfError) as refusal:
+        err.print(
+            describe(Problem(refusal.code, "", {k: str(v) for k, v in refusal.facts.items()})), markup=False
+        )
         raise typer.Exit(COULD_NOT) from None
     except (OSError, SQLAlchemyError) as error:
         reason = error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else error

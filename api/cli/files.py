@@ -30,13 +30,15 @@ def verify_command(
     with telling():
         if not file.is_file():
             raise NotFound(Problem("api.file_missing", "", {"place": str(file)}))
-        believed = trust_from(trust or _nearby(file))
+        used = trust or _nearby(file)
+        believed = trust_from(used)
         if believed is None:
             raise NotFound(Problem("api.trust_missing", "", {"place": str(file.parent)}))
         if file.suffix in {".proof", ".tlog-proof"}:
             result = _verify_proof(file, believed)
         else:
             result = _verify_pdf(file, believed)
+    result["trust"] = {"file": str(used), "nearby": trust is None}
     if as_json:
         print_json(result)
     else:
@@ -76,20 +78,23 @@ def _verify_proof(file: Path, trust: Trust) -> dict[str, Any]:
 
 def _verify_pdf(file: Path, trust: Trust) -> dict[str, Any]:
     roots = [x509.load_pem_x509_certificate(pem.encode()) for pem in trust.pdf_roots]
-    expected_hash, seq, wrong = None, None, None
+    expected_hash, seq, wrong, at = None, None, None, None
     beside = proof_path(file)
     if beside.is_file():
         try:
             proved = prove_document(beside.read_text(encoding="utf-8"), trust)
-            expected_hash, seq = proved.issued.sha256, proved.seq
+            # Certificates are judged at the time at which the ledger saw the document.
+            expected_hash, seq, at = proved.issued.sha256, proved.seq, proved.recorded_at
         except (Refused, UnicodeDecodeError) as refused:
             wrong = refused.code if isinstance(refused, Refused) else "ledger.proof_malformed"
-    report = verify(file.read_bytes(), roots=roots, file_sha256=expected_hash)
+    report = verify(file.read_bytes(), roots=roots, file_sha256=expected_hash, now=at)
     parts = _parts(report)
     if wrong is not None:
         parts[-1] = _part(parts[-1]["key"], "failed", wrong)
     return {
-        "ok": report.ok and wrong is None,
+        # Only the ledger's hash of the whole file can tell that its last revision is missing.
+        "ok": report.ok and wrong is None and expected_hash is not None,
+        "compared": expected_hash is not None,
         "kind": "pdf",
         "seq": seq,
         "parts": parts,
@@ -128,7 +133,15 @@ def _part(key: str, verdict: str, code: str) -> dict[str, Any]:
 def _show(result: dict[str, Any]) -> None:
     said = language()
     verdict = "verified" if result["ok"] else "not_verified"
+    if (
+        not result["ok"]
+        and not result.get("compared", True)
+        and all(p["verdict"] != "failed" for p in result["parts"])
+    ):
+        verdict = "not_compared"
     out.print(wording.text(verdict, {}, said), style="bold green" if result["ok"] else "bold red")
+    source = "trust_nearby" if result["trust"]["nearby"] else "trust_named"
+    out.print("  " + wording.text(source, {"file": result["trust"]["file"]}, said), markup=False)
     marks = {"ok": "✓", "failed": "✗", "not_checked": "–"}
     for part in result["parts"]:
         out.print(f"  {marks.get(part['verdict'], '?')} {part['sentence']} [{part['code']}]", markup=False)

@@ -28,13 +28,22 @@ _ALIASES = {"zone-kind": "zone_kind"}
 
 def ratio_command(
     db: Db = None,
-    start: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
-    end: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
+    start: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="First day. Default: 1 January of the as-of year."),
+    ] = None,
+    end: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Last day. Default: 31 December of it."),
+    ] = None,
     by: Annotated[
         str, typer.Option(help=f"Dimensions, separated by commas: {', '.join(DIMENSIONS)}.")
     ] = "zone_kind,quarter",
     as_of: Annotated[
-        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="State of that day.")
+        datetime | None,
+        typer.Option(
+            "--as-of", formats=["%Y-%m-%d"], help="State of that day. Default: that of the last entry."
+        ),
     ] = None,
     at_size: Annotated[int | None, typer.Option("--at-size", min=1, help="Only the first N entries.")] = None,
     as_json: AsJson = False,
@@ -45,8 +54,8 @@ def ratio_command(
         table = ratio(
             reader,
             log,
-            start=start.date() if start else date(2000, 1, 1),
-            end=end.date() if end else date(2199, 12, 31),
+            start=start.date() if start else None,
+            end=end.date() if end else None,
             by=names,
             as_of=as_of.date() if as_of else None,
             at_size=at_size,
@@ -108,7 +117,7 @@ def _cells(row: dict[str, Any], columns: tuple[str, ...], said: wording.Language
 
 
 def _percent(part: int, whole: int, said: wording.Language) -> str:
-    return wording.text("none_generated", {}, said) if whole <= 0 else wording.percent(part, whole)
+    return wording.label("ratio", "nothing_generated", said) if whole <= 0 else wording.percent(part, whole)
 
 
 def _caption(data: dict[str, Any], said: wording.Language) -> str:

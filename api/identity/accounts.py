@@ -20,14 +20,14 @@ from api.home import Home
 from api.identity.store import ACCOUNT, TOKEN
 from api.identity.tokens import hash_of, make_session
 from ledger.db import Row, Writer, writing
-from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Problem, RuleBroken
+from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Problem, RuleBroken, refuse
 from ledger.store import one
 from manifest.views import ORGANISATION
 
 MAX_FAILURES = 5
 LOCKED_FOR = timedelta(minutes=15)
 MIN_PASSWORD, MAX_PASSWORD = 10, 200
-_MAX_LOGIN = 100
+_MAX_LOGIN, _MAX_NAME = 100, 300
 _HASHER = PasswordHasher()
 
 
@@ -50,18 +50,16 @@ class Session:
 def make_account(home: Home, *, login: str, password: str, party: str, name: str) -> None:
     """Make an account for a person of a party.
 
-    Raises Malformed for an unusable login or password, RuleBroken for an unknown party, Conflict when the
+    Raises Malformed for an unusable login, name or password, RuleBroken for an unknown party, Conflict when the
     login is taken.
     """
     known = _login(login)
     problems = []
     if not known or len(known) > _MAX_LOGIN or not known.isprintable() or " " in known:
         problems.append(Problem("api.login_invalid", "/login"))
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        limits = {"least": MIN_PASSWORD, "most": MAX_PASSWORD}
-        problems.append(Problem("api.password_length", "/password", limits))
-    if problems:
-        raise Malformed(problems)
+    if not 0 < len(name.strip()) <= _MAX_NAME:
+        problems.append(Problem("api.parameter_invalid", "/name"))
+    refuse([*problems, *_length(password)], Malformed)
     hashed = _HASHER.hash(_password(password))
     log = home.ledger.log
     with writing(home.engine, log) as writer:
@@ -69,14 +67,18 @@ def make_account(home: Home, *, login: str, password: str, party: str, name: str
             raise RuleBroken(Problem("manifest.party_unknown", "/party", {"party": party}))
         if one(writer, ACCOUNT, log=log, login=known) is not None:
             raise Conflict(Problem("api.login_taken", "/login"))
-        row = {"log": log, "login": known, "party": party, "name": name, "password": hashed}
+        row = {"log": log, "login": known, "party": party, "name": name.strip(), "password": hashed}
         writer.execute(insert(ACCOUNT), {**row, "disabled": False, "failures": 0, "locked_until": None})
 
 
 def change_account(home: Home, login: str, *, password: str | None = None, disabled: bool = False) -> None:
-    """Give an account a new password, or disable it; its sessions end. Raises NotFound."""
+    """Give an account a new password, or disable it; its sessions end.
+
+    Raises Malformed for a password that is too short or too long, NotFound for an unknown login.
+    """
     values: dict[str, Any] = {"disabled": disabled, "failures": 0, "locked_until": None}
     if password is not None:
+        refuse(_length(password), Malformed)
         values["password"] = _HASHER.hash(_password(password))
     log, known = home.ledger.log, _login(login)
     with writing(home.engine, log) as writer:
@@ -145,6 +147,13 @@ def _decoy() -> str:
     """Return the hash of a password that nobody has, to be checked where there is no account."""
     make: Callable[[str], str] = _HASHER.hash
     return make(secrets.token_hex())
+
+
+def _length(password: str) -> list[Problem]:
+    """Return what is wrong with the length of a new password."""
+    if MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        return []
+    return [Problem("api.password_length", "/password", {"least": MIN_PASSWORD, "most": MAX_PASSWORD})]
 
 
 def _login(text: str) -> str:

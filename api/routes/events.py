@@ -13,6 +13,8 @@ from api.reading import (
     ENVELOPE_TYPE,
     JSON_TYPE,
     Given,
+    check_dates,
+    check_event,
     media_type,
     read_given,
     read_idem,
@@ -32,6 +34,7 @@ from api.schemas import (
     takes_object,
 )
 from ledger.db import reading
+from ledger.entry import parse_envelope
 from ledger.errors import Malformed, Problem, Refused
 from ledger.event import MAX_ACTORS, Actor, parse
 from ledger.ids import uuid7
@@ -91,14 +94,14 @@ async def submit_events(request: Request, pool: Writes, desk: TheDesk, key: Key 
     sent_as = request.headers.get("content-type")
     idem = read_idem(key)
     if media_type(sent_as) == ENVELOPE_TYPE:
-        return answered(await pool.run(submit, desk, data, idem=idem))
+        return answered(await pool.run(_submit, desk, data, idem=idem))
     if media_type(sent_as) != JSON_TYPE:
         expected = {"expected": f"{ENVELOPE_TYPE}, {JSON_TYPE}"}
         raise WrongMediaType(Problem(WrongMediaType.default, "", expected))
     value = read_json(data, sent_as)
     if not isinstance(value, list):
         envelope, secrets = _read_envelope(value)
-        return answered(await pool.run(submit, desk, envelope, secrets=secrets, idem=idem))
+        return answered(await pool.run(_submit, desk, envelope, secrets=secrets, idem=idem))
     if idem is not None:
         raise Malformed(Problem("api.idempotency_key_of_list", "/idem"))
     if not 0 < len(value) <= MAX_ITEMS:
@@ -107,12 +110,17 @@ async def submit_events(request: Request, pool: Writes, desk: TheDesk, key: Key 
     return Json({"results": results}, status_code=207)
 
 
+def _submit(desk: Desk, data: bytes, *, secrets: Sequence[Secret] = (), idem: str | None = None) -> Done:
+    check_event(parse(parse_envelope(data).event))
+    return submit(desk, data, secrets=secrets, idem=idem)
+
+
 def _submit_each(request: Request, desk: Desk, items: Sequence[Any]) -> list[dict[str, Any]]:
     results: list[dict[str, Any]] = []
     for item in items:
         try:
             envelope, secrets = _read_envelope(item)
-            done = submit(desk, envelope, secrets=secrets)
+            done = _submit(desk, envelope, secrets=secrets)
         except Refused as refused:
             results.append({"status": status_of(refused).value, "problem": as_problem(request, refused)})
         else:
@@ -206,6 +214,7 @@ def _read_act(value: dict[str, Any], key: str | None, also: tuple[str, ...]) -> 
     given = read_given(around, key)
     assert isinstance(kind, str)
     assert isinstance(body, dict)
+    check_dates(body, "/body")
     return (
         kind,
         Given(
@@ -264,4 +273,6 @@ def _read_partial(value: object) -> tuple[Partial, tuple[Secret, ...]]:
     assert isinstance(signatures, list)
     data = event.encode()
     lines = tuple(parse_line(line) for line in signatures)
-    return Partial(parse(data), data, lines), tuple(read_secrets(value.get("secrets")).values())
+    made = parse(data)
+    check_event(made)
+    return Partial(made, data, lines), tuple(read_secrets(value.get("secrets")).values())

@@ -1,6 +1,6 @@
 """Looking at manifests: lists by cursor, and one manifest with its lines, acts, corrections and grams."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -9,6 +9,7 @@ from sqlalchemy import exists, select
 from api.answers import Json
 from api.deps import ReadOnly
 from api.paging import Cursor, Limit, page
+from api.reading import Day
 from api.scope import View
 from ledger.changes import Reads
 from ledger.db import Row
@@ -32,8 +33,8 @@ def list_manifests(
     cursor: Cursor = None,
     limit: Limit = 50,
     status: Status | None = None,
-    start: Annotated[date | None, Query(alias="from", description="registered on or after")] = None,
-    end: Annotated[date | None, Query(alias="to", description="registered on or before")] = None,
+    start: Annotated[Day | None, Query(alias="from", description="registered on or after")] = None,
+    end: Annotated[Day | None, Query(alias="to", description="registered on or before")] = None,
     code: Annotated[str | None, Query(max_length=12, description="a line of this waste code")] = None,
     generator: Name = None,
     facility: Name = None,

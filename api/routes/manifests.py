@@ -4,6 +4,7 @@ Who signs with a key of its own takes the bytes from `/prepare` and hands the en
 """
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -24,6 +25,7 @@ from ledger.store import one
 from manifest import body as bodies
 from manifest import events as e
 from manifest import reference
+from manifest.reference import ReferenceRefused
 from manifest.views import ACT, ORGANISATION
 from manifest.vocabulary import local_date
 
@@ -62,11 +64,19 @@ def _register(desk: Desk, given: Given) -> Done:
             return done
         at = given.occurred_at or desk.home.clock()
         fields.setdefault("generator", given.party or desk.access.party)
-        fields.setdefault("form", reference.default().form_edition(local_date(at)).edition)
+        if "form" not in fields:
+            fields["form"] = _form_of(at)
         stream = stream or uuid7(at)
         if "number" in fields:
             return act(desk, e.Registered.kind, given, stream=stream)
         return _register_with_number(desk, given, stream, local_date(at).year)
+
+
+def _form_of(at: datetime) -> str:
+    try:
+        return reference.default().form_edition(local_date(at)).edition
+    except ReferenceRefused as refused:
+        raise RuleBroken(Problem(refused.code, "/occurred_at", refused.facts)) from refused
 
 
 def _register_with_number(desk: Desk, given: Given, stream: str, year: int) -> Done:

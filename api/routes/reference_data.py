@@ -1,19 +1,20 @@
 """Codes and areas as of a date: public, since it is the law's own list."""
 
 import unicodedata
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
 from api.answers import Json
 from api.deps import Now
+from api.reading import Day
+from ledger.errors import NotFound, Problem
 from manifest import reference
-from manifest.reference import WasteCode, normalise_code
+from manifest.reference import UnknownWasteCode, WasteCode, normalise_code
 from manifest.vocabulary import local_date
 
 router = APIRouter(tags=["reference"])
-On = Annotated[date | None, Query(description="as of this date; today if left out")]
+On = Annotated[Day | None, Query(description="as of this date; today if left out")]
 _MOST = 100
 
 
@@ -45,7 +46,11 @@ def search_codes(now: Now, q: Annotated[str, Query(max_length=100)] = "", on: On
 def show_code(code: str, now: Now, on: On = None) -> Json:
     """Show a waste of the list in force on a date, by its code with or without separators."""
     day = on or local_date(now)
-    return Json({"on": day, **_shown(reference.default().waste_code(normalise_code(code), day))})
+    try:
+        found = reference.default().waste_code(normalise_code(code), day)
+    except UnknownWasteCode as error:
+        raise NotFound(Problem(error.code, "", error.facts)) from error
+    return Json({"on": day, **_shown(found)})
 
 
 @router.get("/areas")

@@ -3,12 +3,15 @@
 Source: `domain` decision A 1–8. Pure: sums come in, rows go out.
 """
 
-from collections.abc import Iterable, Mapping
+from calendar import monthrange
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import MAXYEAR, MINYEAR, date
 from typing import Any
 
-from manifest.vocabulary import PLACES, SOURCES, Account
+from ledger.errors import Malformed, Problem
+from manifest.reference import Reference, RuleNotValid
+from manifest.vocabulary import PLACES, Account
 
 TREATED = (Account.TREATED_SERVICE, Account.SELF_TREATED)
 # Waste that is still to be treated, with the limit that the law sets for it.
@@ -26,14 +29,23 @@ def share(part: int, whole: int) -> str | None:
 
 
 def add_months(day: date, months: int) -> date:
-    """Return the same day of a later month, or that month's last day when it is shorter."""
+    """Return the same day of a later month, or that month's last day when it is shorter.
+
+    Raises Malformed, for the as-of date, when the calendar ends before that month.
+    """
     years, month = divmod(day.month - 1 + months, 12)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(day.year + years, month + 1, last)
-        except ValueError:
-            continue
-    raise AssertionError("every month has 28 days")
+    year, month = day.year + years, month + 1
+    if not MINYEAR <= year <= MAXYEAR:
+        raise Malformed(Problem("manifest.date_invalid", "/as_of"))
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
+
+
+def limit_at(reference: Reference, name: str, as_of: date) -> int:
+    """Return a limit as it stands on the as-of date; Malformed when none had been set by then."""
+    try:
+        return reference.rule(name, as_of).integer
+    except RuleNotValid:
+        raise Malformed(Problem("manifest.date_invalid", "/as_of")) from None
 
 
 @dataclass
@@ -74,6 +86,12 @@ class Figures:
     def add(self, account: Account, grams: int) -> None:
         """Add grams to where the cohort's grams are."""
         self.cohort[account] = self.cohort.get(account, 0) + grams
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether the row says nothing: not a gram in any figure."""
+        flows = (self.secondary_g, self.opening_g, self.flow_treated_g, self.flow_generated_g)
+        return not any((*self.cohort.values(), *flows, self.not_due_g, self.overdue_g))
 
     @property
     def generated_g(self) -> int:
@@ -126,10 +144,3 @@ def total(rows: Iterable[Figures]) -> Figures:
         whole.coverage.reporting |= row.coverage.reporting
         whole.coverage.declared_at_handover_g += row.coverage.declared_at_handover_g
     return whole
-
-
-def adds_up(figures: Mapping[Account, int]) -> bool:
-    """Tell whether what came out of the sources is in exactly one place each."""
-    sources = sum(figures.get(account, 0) for account in SOURCES)
-    places = sum(figures.get(account, 0) for account in PLACES)
-    return sources + places == 0

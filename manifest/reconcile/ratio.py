@@ -13,11 +13,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 
+from ledger.changes import Reads
 from ledger.db import Reader, Row
 from ledger.errors import Malformed, Problem
 from ledger.store import ENTRY, leaf_hashes
 from ledger.tree import root
 from ledger.types import from_ms
+from manifest.lookups import reference_at
 from manifest.reconcile.figures import (
     STORED,
     TRANSFERRED,
@@ -25,6 +27,7 @@ from manifest.reconcile.figures import (
     Coverage,
     Figures,
     add_months,
+    limit_at,
     total,
 )
 from manifest.reference import Reference
@@ -37,6 +40,7 @@ _OF_LOT = {"zone_kind": "zone_kind", "zone": "zone", "area": "area", "code": "co
            "state": "state"}  # fmt: skip
 _OPEN = tuple(account.value for account in (*STORED, *TRANSFERRED, Account.UNEXPLAINED))
 Key = tuple[str, ...]
+MAX_YEARS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,11 @@ class Scope:
     end: date
     by: tuple[str, ...]
     as_of: date
+
+    @property
+    def known_until(self) -> date:
+        """The last day of the period that the as-of date knows of."""
+        return min(self.end, self.as_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +91,8 @@ def ratio(
     reader: Reader,
     log: int,
     *,
-    start: date,
-    end: date,
+    start: date | None = None,
+    end: date | None = None,
     by: tuple[str, ...] = ("zone_kind", "quarter"),
     as_of: date | None = None,
     at_size: int | None = None,
@@ -91,38 +100,53 @@ def ratio(
 ) -> RatioTable:
     """Return treated against generated for the waste of a period, cut by dimensions.
 
-    ``as_of`` defaults to the day of the last entry taken in, ``at_size`` to all entries. Raises Malformed
-    for an unknown dimension, an empty period or a size that the log does not have.
+    ``as_of`` defaults to the day of the last entry taken in, ``at_size`` to all entries, the period to the
+    year of the as-of date. Limits that the ledger has set by that size go before those of ``reference``.
+    Raises Malformed for an unknown dimension, a period that is empty or too long, a date that no limit covers
+    or a size that the log does not have.
     """
     leaves = leaf_hashes(reader, log)
     size = len(leaves) if at_size is None else at_size
     problems = [
         Problem("manifest.dimension_unknown", "/by", {"by": name}) for name in by if name not in DIMENSIONS
     ]
-    if start > end:
-        problems.append(Problem("manifest.period_empty", "/to"))
     if not 0 < size <= len(leaves):
-        problems.append(Problem("manifest.size_unknown", "/at_size", {"size": len(leaves)}))
+        raise Malformed([*problems, Problem("manifest.size_unknown", "/at_size", {"size": len(leaves)})])
+    as_of = as_of or _last_day(reader, log, size)
+    start, end = start or date(as_of.year, 1, 1), end or date(as_of.year, 12, 31)
+    problems.extend(_period_problems(start, end))
     if problems:
         raise Malformed(problems)
-    last_ms = reader.execute(
-        select(ENTRY.c.recorded_at).where(ENTRY.c.log == log, ENTRY.c.seq == size - 1)
-    ).scalar_one()
-    scope = Scope(log, size, start, end, by, as_of or local_date(from_ms(last_ms)))
+    reference = reference_at(Reads(reader, log), reference, size)
+    scope = Scope(log, size, start, end, by, as_of)
     rows: dict[Key, Figures] = {}
     _cohort(reader, scope, rows)
     _lateness(reader, scope, rows, reference)
     _flow(reader, scope, rows)
     whole = total(rows.values())
     whole.opening_g = _opening(reader, scope, rows)
+    rows = {key: figures for key, figures in rows.items() if not figures.empty}
     _coverage(reader, scope, rows, whole.coverage)
     return RatioTable(
         scope=scope,
         root=root(leaves[:size]).hex(),
         rows=sorted(rows.items()),
         total=whole,
-        coverage_min_permille=reference.rule("coverage_min_permille", scope.as_of).integer,
+        coverage_min_permille=limit_at(reference, "coverage_min_permille", scope.as_of),
     )
+
+
+def _last_day(reader: Reader, log: int, size: int) -> date:
+    last = select(ENTRY.c.recorded_at).where(ENTRY.c.log == log, ENTRY.c.seq == size - 1)
+    return local_date(from_ms(reader.execute(last).scalar_one()))
+
+
+def _period_problems(start: date, end: date) -> Iterable[Problem]:
+    if start > end:
+        yield Problem("manifest.period_empty", "/to")
+    # Fifty years to the day are the last that pass: 01/01/2000 to 31/12/2049.
+    elif (end.year - MAX_YEARS, end.month, end.day) >= (start.year, start.month, start.day):
+        yield Problem("manifest.period_too_long", "/to", {"limit": MAX_YEARS})
 
 
 def _sums(scope: Scope, *more: ColumnElement[Any], where: Sequence[ColumnElement[bool]]) -> Select[Any]:
@@ -182,8 +206,8 @@ def _lateness(reader: Reader, scope: Scope, rows: dict[Key, Figures], reference:
     Stored waste is due a year after it arose (NĐ 08/2022 Điều 71(1)(c)), transferred waste six months after
     the transfer on its manifest (Điều 71(4), 72(4)).
     """
-    storage = reference.rule("storage_limit_months", scope.as_of).integer
-    treatment = reference.rule("treatment_limit_months", scope.as_of).integer
+    storage = limit_at(reference, "storage_limit_months", scope.as_of)
+    treatment = limit_at(reference, "treatment_limit_months", scope.as_of)
     primary = LOT.c.lot_kind == LotKind.PRIMARY.value
     stored = _sums(scope, where=[_in_period(scope), primary, POSTING.c.account == Account.STORED.value])
     for row in _each(reader, stored):
@@ -224,24 +248,26 @@ def _opening(reader: Reader, scope: Scope, rows: dict[Key, Figures]) -> int:
     """Set each row's opening stock («tồn trước kỳ») and return that of the whole period.
 
     Opening stock is what was there before the period and still to be treated: declared as such, or generated
-    earlier. A row that is not cut by quarter has the stock at the start of the whole period.
+    earlier. A row that is not cut by quarter has the stock at the start of the whole period. What starts
+    after the as-of date has none yet.
     """
-    quarters = _quarters(scope) if "quarter" in scope.by else [(scope.start, scope.end)]
+    if scope.start > scope.as_of:
+        return 0
+    whole = (scope.start, scope.known_until)
+    quarters = _quarters(*whole) if "quarter" in scope.by else [whole]
     for first, last in quarters:
         for row in _stock_before(reader, scope, first, last):
             key = _key(scope, row, first)
             if row["grams"]:
                 _figures(rows, key).opening_g += int(row["grams"])
-    return sum(int(row["grams"] or 0) for row in _stock_before(reader, scope, scope.start, scope.end))
+    return sum(int(row["grams"] or 0) for row in _stock_before(reader, scope, *whole))
 
 
 def _stock_before(reader: Reader, scope: Scope, first: date, last: date) -> Iterable[Row]:
     before = POSTING.c.posted_on < first
     still_open = and_(before, POSTING.c.account.in_(_OPEN))
     # Opening stock counts from the day it is declared: it was there before the ledger was.
-    declared = and_(
-        POSTING.c.account == Account.OPENING.value, POSTING.c.posted_on.between(first, min(last, scope.as_of))
-    )
+    declared = and_(POSTING.c.account == Account.OPENING.value, POSTING.c.posted_on.between(first, last))
     amount = case((still_open, POSTING.c.grams), (declared, -POSTING.c.grams), else_=0)
     columns = [LOT.c[name] for name in dict.fromkeys(_OF_LOT.values())]
     query = (
@@ -254,16 +280,15 @@ def _stock_before(reader: Reader, scope: Scope, first: date, last: date) -> Iter
     return _each(reader, query)
 
 
-def _quarters(scope: Scope) -> list[tuple[date, date]]:
-    """Return the parts of the period that fall into one quarter each."""
+def _quarters(start: date, end: date) -> list[tuple[date, date]]:
+    """Return the parts of a period that fall into one quarter each."""
     found = []
-    first = scope.start
-    while first <= scope.end:
+    first = start
+    while quarter(first) != quarter(end):
         next_first = add_months(date(first.year, 3 * ((first.month - 1) // 3) + 1, 1), 3)
-        last = min(next_first - timedelta(days=1), scope.end)
-        found.append((first, last))
+        found.append((first, next_first - timedelta(days=1)))
         first = next_first
-    return found
+    return [*found, (first, end)]
 
 
 def _coverage(reader: Reader, scope: Scope, rows: dict[Key, Figures], whole: Coverage) -> None:
@@ -286,7 +311,7 @@ def _coverage(reader: Reader, scope: Scope, rows: dict[Key, Figures], whole: Cov
     treating = select(SITE).where(SITE.c.log == scope.log, SITE.c.seq < scope.size)
     sites = [dict(row) for row in reader.execute(treating).mappings() if row["party"] in generators]
     plans: dict[str, int] = {}
-    years = {scope.start.year, scope.end.year}
+    years = range(scope.start.year, scope.end.year + 1)
     for line in reader.execute(
         select(PLAN_LINE).where(PLAN_LINE.c.log == scope.log, PLAN_LINE.c.seq < scope.size)
     ).mappings():

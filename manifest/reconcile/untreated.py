@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, case, func, null, select
 
+from ledger.changes import Reads
 from ledger.db import Reader
-from manifest.reconcile.figures import STORED, TRANSFERRED, add_months
+from manifest.lookups import reference_at
+from manifest.reconcile.figures import STORED, TRANSFERRED, add_months, limit_at
 from manifest.reference import Reference
 from manifest.views import LOT, MANIFEST, ORGANISATION, POSTING
 from manifest.vocabulary import Account, LotKind, local_date
@@ -55,26 +57,25 @@ class Untreated:
 def untreated(
     reader: Reader, log: int, *, as_of: date, reference: Reference, at_size: int | None = None
 ) -> list[Untreated]:
-    """Return every lot's grams that are stored, on the way, at a facility or unexplained; largest first."""
+    """Return every lot's grams that are stored, on the way, at a facility or unexplained; largest first.
+
+    A lot on several manifests has a row for each: every transfer has a due date of its own. Limits that the
+    ledger has set go before those of ``reference``.
+    """
+    reference = reference_at(Reads(reader, log), reference, at_size)
     open_accounts = [account.value for account in (*STORED, *TRANSFERRED, Account.UNEXPLAINED)]
     # What is stored is the lot's own, whichever manifest it came back with.
-    manifest = func.nullif(func.max(func.coalesce(POSTING.c.manifest, "")), "").label("manifest")
-    grouped = (
-        select(
-            POSTING.c.lot,
-            POSTING.c.account,
-            POSTING.c.place,
-            manifest,
-            func.sum(POSTING.c.grams).label("grams"),
-            func.min(POSTING.c.posted_on).label("since"),
-        )
-        .where(POSTING.c.log == log, POSTING.c.posted_on <= as_of, POSTING.c.account.in_(open_accounts))
-        .group_by(POSTING.c.lot, POSTING.c.account, POSTING.c.place)
-        .having(func.sum(POSTING.c.grams) > 0)
+    names = [account.value for account in STORED]
+    manifest = case((POSTING.c.account.in_(names), null()), else_=POSTING.c.manifest).label("manifest")
+    postings = select(POSTING.c.lot, POSTING.c.account, POSTING.c.place, manifest, POSTING.c.grams).where(
+        POSTING.c.log == log, POSTING.c.posted_on <= as_of, POSTING.c.account.in_(open_accounts)
     )
     if at_size is not None:
-        grouped = grouped.where(POSTING.c.seq < at_size)
-    sums = grouped.subquery()
+        postings = postings.where(POSTING.c.seq < at_size)
+    each = postings.subquery()
+    slot = (each.c.lot, each.c.account, each.c.place, each.c.manifest)
+    grams = func.sum(each.c.grams)
+    sums = select(*slot, grams.label("grams")).group_by(*slot).having(grams > 0).subquery()
     query = (
         select(
             sums,
@@ -90,10 +91,10 @@ def untreated(
         .join(LOT, and_(LOT.c.log == log, LOT.c.lot == sums.c.lot))
         .join(ORGANISATION, and_(ORGANISATION.c.log == log, ORGANISATION.c.party == LOT.c.party))
         .outerjoin(MANIFEST, and_(MANIFEST.c.log == log, MANIFEST.c.manifest == sums.c.manifest))
-        .order_by(sums.c.grams.desc(), sums.c.lot)
+        .order_by(sums.c.grams.desc(), sums.c.lot, sums.c.account, sums.c.place, MANIFEST.c.number)
     )
-    storage = reference.rule("storage_limit_months", as_of).integer
-    treatment = reference.rule("treatment_limit_months", as_of).integer
+    storage = limit_at(reference, "storage_limit_months", as_of)
+    treatment = limit_at(reference, "treatment_limit_months", as_of)
     return [_read(dict(row), storage, treatment) for row in reader.execute(query).mappings()]
 
 
@@ -112,8 +113,8 @@ def _read(row: dict[str, Any], storage_months: int, treatment_months: int) -> Un
         zone_kind=row["zone_kind"],
         account=account,
         place=row["place"],
-        manifest=None if stored else row["manifest"],
-        number=None if stored else row["number"],
+        manifest=row["manifest"],
+        number=row["number"],
         grams=int(row["grams"]),
         since=since,
         due_on=None if account is Account.UNEXPLAINED else add_months(since, months),

@@ -45,6 +45,8 @@ from manifest.views import (
 )
 from manifest.vocabulary import IdentifierKind, Role, local_date
 
+_TIME_UNITS = {"s", "hour", "day", "month", "year"}
+_LONGEST = 100_000  # of any of them: beyond it no calendar can follow
 _REGISTRARS = {Role.OPERATOR, Role.AUTHORITY}
 _MAP_CHANGED_ON = date(2025, 7, 1)
 
@@ -130,7 +132,10 @@ def _key_revoked(
     key = reads.one(KEY, kid=body.kid)
     actor = event.actors[0]
     own = key is not None and actor.party == key["party"] == keys[0].party
-    if key is None or not (own or actor.role in _REGISTRARS):
+    holder = reads.one(ORGANISATION, party=key["party"]) if key is not None else None
+    # The operator's keys hold the log up: only the operator ends them.
+    of_operator = holder is not None and Role.OPERATOR in holder["roles"].split(",")
+    if key is None or not (own or (actor.role in _REGISTRARS and not of_operator)):
         refuse([Problem("manifest.key_of_other_party", "/body/kid")])
     return []
 
@@ -152,6 +157,8 @@ def _rule(
     else:
         if known.unit != body.unit:
             problems.append(Problem("manifest.unit_differs", "/body/unit", {"expected": known.unit}))
+        if known.unit in _TIME_UNITS and body.value > _LONGEST:
+            problems.append(Problem("manifest.number_too_large", "/body/value", {"limit": _LONGEST}))
     if body.valid_to is not None and body.valid_to < body.valid_from:
         problems.append(Problem("manifest.period_empty", "/body/valid_to"))
     refuse(problems)
@@ -205,6 +212,9 @@ def _site(
     problems = []
     if reads.one(ORGANISATION, party=body.party) is None:
         problems.append(Problem("manifest.party_unknown", "/body/party"))
+    known = reads.one(SITE, site=body.site)
+    if known is not None and known["party"] != body.party:
+        problems.append(Problem("manifest.site_not_yours", "/body/party"))
     if body.zone is not None:
         try:
             if reference.zone(body.zone).kind != body.zone_kind:

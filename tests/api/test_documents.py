@@ -83,11 +83,14 @@ def test_a_document_cut_back_to_an_earlier_revision_is_caught_by_its_proof(place
     assert code == 1
 
 
-def test_without_a_proof_the_file_part_says_not_checked(place: Deployment) -> None:
+def test_without_a_proof_the_file_part_says_not_checked_and_the_file_is_not_called_verified(
+    place: Deployment,
+) -> None:
     _, path = issued(place)
     path.with_name(path.name + ".proof").unlink()
     code, result = check(path)
-    assert code == 0
+    assert code == 1
+    assert all(part["verdict"] != "failed" for part in result["parts"])  # type: ignore[attr-defined]
     assert result["parts"][-1]["verdict"] == "not_checked"  # type: ignore[index]
 
 

@@ -1,8 +1,10 @@
 """Whatever is wrong with a request, the answer has one shape, names the field, and speaks both languages."""
 
 from collections.abc import Iterator
+from dataclasses import is_dataclass
+from datetime import UTC, date, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from sqlalchemy import event as sqlalchemy_event
@@ -10,10 +12,19 @@ from sqlalchemy.exc import OperationalError
 
 from api.errors import STATUSES, language_of, status_of
 from api.main import create_app
+from api.reading import DATE_FIELDS, ENVELOPE_TYPE
+from api.recorder import Signing, build_event
+from ledger.db import reading
+from ledger.entry import Envelope, parse_envelope
 from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Refused, RuleBroken
+from ledger.ids import uuid7
+from manifest.events import EVENTS, GenerationDeclared
+from manifest.reference import FormNotValid, ReferenceRefused
+from manifest.vocabulary import Role, State
 from manifest.wording import catalogue
+from pdf.errors import EditionUnknown, PdfError
 from tests.api.caller import Answer, Caller
-from tests.api.homes import FACILITY, GENERATOR, PLATE
+from tests.api.homes import FACILITY, GENERATOR, PLATE, START
 
 JSON = {"Content-Type": "application/json"}
 
@@ -150,6 +161,140 @@ def test_wrong_parameters_are_named(lite: Caller) -> None:
     problem(broken, 422, "ledger.json_broken")
     surrogate = b'{"login": "\\ud800", "password": "\\ud800"}'
     assert lite.call("POST", None, "/sessions", content=surrogate, headers=JSON).status_code == 422
+
+
+EARLY, LATE = "0001-01-01T00:00:00+07:00", "9999-12-31T20:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "place"),
+    [
+        ("/lots", {"occurred_at": EARLY}, "/occurred_at"),
+        ("/lots", {"occurred_at": LATE}, "/occurred_at"),
+        ("/lots", {"occurred_at": "1999-12-31T16:59:59Z"}, "/occurred_at"),
+        ("/lots", {"occurred_at": "2201-01-01T00:00:00+07:00"}, "/occurred_at"),
+        ("/lots", {"generated_on": "0001-01-01"}, "/generated_on"),
+        ("/manifests", {"occurred_at": EARLY}, "/occurred_at"),
+        ("/manifests", {"occurred_at": LATE}, "/occurred_at"),
+        ("/manifests/x/treatments", {"parts": [{"treated_on": "9999-12-31"}]}, "/parts/0/treated_on"),
+        ("/permits", {"valid_from": "2025-01-01", "valid_to": "9999-12-31"}, "/valid_to"),
+        ("/acts", {"kind": "x", "body": {}, "occurred_at": LATE}, "/occurred_at"),
+        ("/acts", {"kind": "x", "body": {"generated_on": "1999-12-31"}}, "/body/generated_on"),
+        ("/prepare", {"kind": "x", "body": {"valid_from": "2201-01-01"}, "actors": []}, "/body/valid_from"),
+    ],
+)
+def test_what_lies_outside_the_calendar_is_refused(
+    lite: Caller, path: str, body: dict[str, Any], place: str
+) -> None:
+    before = lite.size
+    found = problem(lite.post(GENERATOR, path, body), 422, "manifest.date_invalid")
+    assert [one["path"] for one in found["errors"]] == [place]
+    assert lite.size == before
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "2201-01-01", "9999-12-31"])
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/manifests", "from"), ("/manifests", "to"), ("/codes", "on"), ("/codes/170203", "on"),
+        ("/areas", "on"),
+    ],
+)  # fmt: skip
+def test_a_date_asked_for_lies_in_the_calendar(lite: Caller, path: str, name: str, day: str) -> None:
+    found = problem(lite.get(GENERATOR, f"{path}?{name}={day}"), 422, "manifest.date_invalid")
+    assert [one["path"] for one in found["errors"]] == [f"/query/{name}"]
+
+
+@pytest.mark.parametrize("day", ["2000-01-01", "2200-12-31"])
+def test_the_ends_of_the_calendar_can_be_asked_for(lite: Caller, day: str) -> None:
+    for name in ("from", "to"):
+        assert lite.get(GENERATOR, f"/manifests?{name}={day}").status_code == 200
+    for path in ("/codes", "/codes/170203", "/areas"):
+        assert lite.get(None, f"{path}?on={day}").status_code in {200, 422}, path
+
+
+def _days(kind: Any) -> set[str]:
+    """Return the names of the fields that are dates, in a body and what stands in it."""
+    found: set[str] = set()
+    for name, hint in get_type_hints(kind).items():
+        parts = [hint, *get_args(hint)]
+        if date in parts:
+            found.add(name)
+        for part in parts:
+            if is_dataclass(part):
+                found |= _days(part)
+    return found
+
+
+def test_every_date_of_an_event_is_bounded() -> None:
+    assert set().union(*map(_days, EVENTS.values())) == DATE_FIELDS
+
+
+def signed(lite: Caller, occurred_at: datetime, generated_on: str) -> bytes:
+    """Return the envelope of a lot, signed with the generator's key by whoever asks no API."""
+    home = lite.furnished.home
+    with reading(home.engine) as reader:
+        kept = home.custody.of_party(reader, GENERATOR).signer
+        made = build_event(
+            reader,
+            home.ledger,
+            GenerationDeclared(
+                lot=(lot := uuid7(home.clock())),
+                site="site:generator",
+                code="17 02 03",
+                state=State.LIQUID,
+                mass_g=1,
+                generated_on=date.fromisoformat(generated_on),
+            ),
+            [Signing(GENERATOR, Role.GENERATOR, kept).actor()],
+            stream=lot,
+            occurred_at=occurred_at,
+        )
+    data = made.to_bytes()
+    return Envelope((kept.sign_event(data),), data).to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("occurred_at", "generated_on", "place"),
+    [
+        (datetime(1, 1, 1, tzinfo=UTC), "2025-04-01", "/occurred_at"),
+        (datetime(9999, 12, 31, 20, tzinfo=UTC), "2025-04-01", "/occurred_at"),
+        (START, "0001-01-01", "/body/generated_on"),
+    ],
+)
+def test_a_signed_event_lies_in_the_calendar(
+    lite: Caller, occurred_at: datetime, generated_on: str, place: str
+) -> None:
+    before = lite.size
+    data = signed(lite, occurred_at, generated_on)
+    headers = {"Content-Type": ENVELOPE_TYPE}
+    answer = lite.call("POST", GENERATOR, "/events", content=data, headers=headers)
+    assert problem(answer, 422, "manifest.date_invalid")["errors"][0]["path"] == place
+    (one,) = lite.post(GENERATOR, "/events", [{"envelope": data.decode()}]).json()["results"]
+    assert (one["status"], one["problem"]["code"]) == (422, "manifest.date_invalid")
+    body = {"event": parse_envelope(data).event.decode(), "signatures": []}
+    problem(lite.post(GENERATOR, "/acts/countersign", body), 422, "manifest.date_invalid")
+    assert lite.size == before
+
+
+def test_a_manifest_of_a_day_without_a_form_is_refused(lite: Caller) -> None:
+    body = lite.registration() | {"occurred_at": "2001-01-01T00:00:00Z"}
+    body.pop("form", None)
+    found = problem(lite.post(GENERATOR, "/manifests", body), 422, "reference.form_not_valid")
+    assert found["errors"][0]["path"] == "/occurred_at"
+
+
+@pytest.mark.parametrize(
+    "refusal", [FormNotValid("form", date(2001, 1, 1)), PdfError(), EditionUnknown(edition=object())]
+)
+def test_what_other_layers_refuse_is_no_fault(
+    lite: Caller, monkeypatch: pytest.MonkeyPatch, refusal: ReferenceRefused | PdfError
+) -> None:
+    def refuse(*_: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr("api.deps.check", refuse)
+    problem(lite.get(GENERATOR, "/manifests"), 422, refusal.code)
 
 
 def test_text_that_no_database_holds_is_no_fault_of_ours(api: Caller) -> None:

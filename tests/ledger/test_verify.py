@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, update
 
-from ledger import verify as verify_module
+from ledger import walk
 from ledger.checkpoint import Checkpoint
 from ledger.db import Reader, open_engine, reading, writing
 from ledger.errors import Conflict
@@ -510,7 +510,7 @@ def test_findings_are_kept_up_to_a_bound_and_counted_beyond(
     sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lived_in(sqlite_engine)
-    monkeypatch.setattr(verify_module, "MAX_FINDINGS", 3)
+    monkeypatch.setattr(walk, "MAX_FINDINGS", 3)
     with unfenced(sqlite_engine) as connection:
         connection.execute(update(ENTRY).values(event=b"x"))
         report = verify(covered(connection))

@@ -45,7 +45,8 @@ from ledger.store import (
 )
 from ledger.types import UtcDateTime
 from ledger.vault import Secret
-from ledger.verify import TABLES, verify
+from ledger.verify import verify
+from ledger.walk import TABLES
 from ledger.writer import Act, Ledger
 from tests.ledger.world import ORIGIN, START, World, accept, envelope, note_signer, signer
 

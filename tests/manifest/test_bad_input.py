@@ -932,7 +932,7 @@ CASES: list[Case] = [
     (
         "line twice",
         lambda s: s.register(s.registered(lines=s.registered()["lines"] * 2)),
-        "manifest.line_repeated",
+        "manifest.line_out_of_order",
         "/body/lines/1/line",
     ),
     (

@@ -1,22 +1,28 @@
 """Treated against generated: every gram in one place, nothing counted twice, nothing rounded up."""
 
-from datetime import date
+import json
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
+from typer.testing import CliRunner
 
+from api.cli.app import app
+from api.cli.common import language
 from ledger.db import reading
 from ledger.errors import Malformed
 from manifest import events as e
+from manifest import wording
 from manifest.reconcile.figures import add_months, share
 from manifest.reconcile.ratio import ratio
-from manifest.reconcile.untreated import untreated
+from manifest.reconcile.untreated import Untreated, untreated
 from manifest.reference import default
+from manifest.register import events as r
 from manifest.vocabulary import PLACES, Account, PermitKind, Role, State
-from tests.world import CODE, GENERATOR, RIVAL, World, line
+from tests.world import CODE, GENERATOR, OPERATOR, RIVAL, World, line
 
 YEAR = {"start": date(2025, 1, 1), "end": date(2025, 12, 31)}
 KG = 1000
@@ -33,6 +39,23 @@ def whole(world: World, **wanted: Any) -> dict[str, Any]:
     """Return the total of the ratio."""
     total: dict[str, Any] = table(world, **wanted)["total"]
     return total
+
+
+def open_lots(world: World, **wanted: Any) -> list[Untreated]:
+    """Return the untreated list of a world, as of its own day unless said."""
+    with reading(world.engine) as reader:
+        arguments: dict[str, Any] = {"as_of": world.today, "reference": default(), **wanted}
+        return untreated(reader, world.ledger.log, **arguments)
+
+
+def set_limit(world: World, rule: str, months: int) -> None:
+    """Let both operators set a limit from the start of 2025."""
+    body = r.RuleSet(
+        rule=rule, value=months, unit="month", valid_from=date(2025, 1, 1), source="Quyết định thử",
+        confirmed=False,
+    )  # fmt: skip
+    both = ((OPERATOR, Role.OPERATOR), (OPERATOR, Role.OPERATOR, "root-2"))
+    world.act(body, *both, stream=f"rule:{rule}")
 
 
 def test_every_gram_is_in_exactly_one_place(engine: Engine) -> None:
@@ -179,6 +202,10 @@ def test_the_same_size_gives_the_same_bytes_for_ever(engine: Engine) -> None:
         ({"by": ("colour",)}, "manifest.dimension_unknown"),
         ({"start": date(2026, 1, 1)}, "manifest.period_empty"),
         ({"at_size": 10**6}, "manifest.size_unknown"),
+        ({"start": date(1976, 1, 1), "end": date(2026, 1, 1)}, "manifest.period_too_long"),
+        ({"start": date.min, "end": date.max}, "manifest.period_too_long"),
+        ({"as_of": date(2015, 8, 31)}, "manifest.date_invalid"),
+        ({"as_of": date.min}, "manifest.date_invalid"),
     ],
 )
 def test_a_question_that_makes_no_sense_is_refused(engine: Engine, wanted: dict[str, Any], code: str) -> None:
@@ -218,3 +245,133 @@ def test_the_month_that_is_too_short_ends_on_its_last_day() -> None:
     assert add_months(date(2025, 8, 31), 6) == date(2026, 2, 28)
     assert add_months(date(2024, 2, 29), 12) == date(2025, 2, 28)
     assert add_months(date(2025, 11, 30), 1) == date(2025, 12, 30)
+
+
+def test_a_month_that_the_calendar_does_not_have_is_refused_not_a_crash() -> None:
+    assert add_months(date(9999, 6, 30), 6) == date(9999, 12, 30)
+    for day, months in ((date(9999, 7, 1), 6), (date(2025, 1, 1), 10**15)):
+        with pytest.raises(Malformed) as refused:
+            add_months(day, months)
+        assert [(found.code, found.path) for found in refused.value.problems] == [
+            ("manifest.date_invalid", "/as_of")
+        ]
+
+
+def test_far_dates_are_answered_or_refused(engine: Engine) -> None:
+    world = World.open(engine)
+    world.lot(10 * KG)
+    far = table(world, start=date(9990, 1, 1), end=date.max, as_of=date.max, by=("quarter",))
+    assert far["total"]["opening"] == 10 * KG
+    assert (far["rows"][-1]["quarter"], len(far["rows"])) == ("9999-Q4", 40)
+    with pytest.raises(Malformed) as refused:
+        open_lots(world, as_of=date(2021, 12, 31))
+    assert refused.value.problems[0].path == "/as_of"
+
+
+def test_fifty_years_are_the_longest_period(engine: Engine) -> None:
+    world = World.open(engine)
+    assert table(world, start=date(1976, 1, 1), end=date(2025, 12, 31))["rows"] == []
+
+
+def test_nothing_is_said_of_quarters_after_the_as_of_date(engine: Engine) -> None:
+    world = World.open(engine)
+    world.lot(10 * KG)
+    world.tick(days=92)
+    world.lot(20 * KG)
+    by = {"by": ("quarter",), "end": date(2030, 12, 31)}
+    rows = table(world, **by)["rows"]
+    assert [(row["quarter"], row["generated"], row["opening"]) for row in rows] == [
+        ("2025-Q2", 10 * KG, 0), ("2025-Q3", 20 * KG, 10 * KG),
+    ]  # fmt: skip
+    early = table(world, **by, as_of=date(2025, 5, 1))
+    assert [row["quarter"] for row in early["rows"]] == ["2025-Q2"]
+    later = table(world, start=date(2026, 1, 1), end=date(2026, 12, 31), as_of=world.today, by=("quarter",))
+    assert (later["rows"], later["total"]["opening"]) == ([], 0)
+
+
+def test_a_row_without_a_gram_is_left_out(engine: Engine) -> None:
+    world = World.open(engine)
+    lot = world.lot(10 * KG)
+    world.lot(5 * KG, party=RIVAL)
+    world.adjust(lot, -10 * KG)
+    rows = table(world, by=("generator",))["rows"]
+    assert [(row["generator"], row["generated"]) for row in rows] == [(RIVAL, 5 * KG)]
+    assert whole(world)["coverage"]["reporting"] == 2
+
+
+def test_a_period_that_is_not_named_is_the_year_of_the_as_of_date(engine: Engine) -> None:
+    world = World.open(engine)
+    world.lot(10 * KG)
+    found = table(world, start=None, end=None)
+    assert (found["from"], found["to"], found["as_of"]) == ("2025-01-01", "2025-12-31", "2025-04-01")
+    found = table(world, start=None, end=None, as_of=date(2027, 3, 1))
+    assert (found["from"], found["to"], found["total"]["opening"]) == ("2027-01-01", "2027-12-31", 10 * KG)
+
+
+def test_the_command_asks_for_a_year_and_says_when_nothing_was_generated(sqlite_engine: Engine) -> None:
+    world = World.open(sqlite_engine)
+    world.lot(10 * KG)
+    asked = ["ratio", "--db", str(sqlite_engine.url)]
+    answer = CliRunner().invoke(app, [*asked, "--json"])
+    assert answer.exit_code == 0, answer.output
+    found = json.loads(answer.stdout)
+    assert (found["from"], found["to"], len(found["rows"])) == ("2025-01-01", "2025-12-31", 1)
+    shown = CliRunner().invoke(app, [*asked, "--as-of", "2025-03-01"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0, shown.output
+    assert "none_generated" not in shown.stdout
+    said = wording.label("ratio", "nothing_generated", language())
+    assert said.rsplit(" ", 1)[0] in shown.stdout  # a narrow column folds its last word
+    for wrong in (["--from", "1900-01-01"], ["--as-of", "1900-01-01"]):
+        assert CliRunner().invoke(app, [*asked, *wrong]).exit_code == 2
+
+
+def test_plans_of_every_year_of_the_period_count(engine: Engine) -> None:
+    world = World.open(engine)
+    plan = r.PlanDeclared(
+        plan="plan:1", site="site:generator", year=2025, lines=(r.CodeMass(code=CODE, mass_g=5 * KG),)
+    )
+    world.act(plan, (GENERATOR, Role.GENERATOR), stream=plan.plan)
+    coverage = whole(world, start=date(2024, 1, 1), end=date(2026, 12, 31))["coverage"]
+    assert coverage["planned_year_g"] == 5 * KG
+
+
+def test_a_lot_on_two_manifests_is_due_by_each_of_them(engine: Engine) -> None:
+    world = World.open(engine)
+    lot = world.lot(500 * KG)
+    due = {}
+    for mass_g in (200 * KG, 300 * KG):
+        world.register(line(mass_g=mass_g, lots=(e.Draw(lot=lot, mass_g=mass_g),))).hand_over()
+        world.arrive().weigh(mass_g).accept((mass_g, 0))
+        due[world.manifest] = (mass_g, add_months(world.today, 6))
+        world.tick(days=30)
+    found = open_lots(world)
+    assert {item.manifest: (item.grams, item.due_on) for item in found} == due
+    assert {item.lot for item in found} == {lot}
+    late = [item for item in found if item.as_json(min(d for _, d in due.values()) + timedelta(1))["overdue"]]
+    assert [item.grams for item in late] == [200 * KG]
+
+
+def test_what_came_back_is_stored_whatever_manifest_it_was_on(engine: Engine) -> None:
+    world = World.open(engine)
+    world.register(line(mass_g=100 * KG)).hand_over().arrive().refuse().give_back()
+    (item,) = open_lots(world)
+    assert (item.account, item.grams, item.manifest, item.number) == (Account.STORED, 100 * KG, None, None)
+
+
+def test_limits_that_the_ledger_has_set_decide_what_is_late(engine: Engine) -> None:
+    world = World.open(engine)
+    world.lot(10 * KG)
+    world.register(line(mass_g=20 * KG)).hand_over()
+    assert world.last is not None
+    size, day = world.last.receipt.seq + 1, world.today
+    set_limit(world, "storage_limit_months", 2)
+    set_limit(world, "treatment_limit_months", 1)
+    as_of = add_months(day, 1) + timedelta(days=1)
+    total = whole(world, as_of=as_of)
+    assert (total["not_due"], total["overdue"]) == (10 * KG, 20 * KG)
+    total = whole(world, as_of=as_of, at_size=size)
+    assert (total["not_due"], total["overdue"]) == (30 * KG, 0)
+    now = {item.account: item.due_on for item in open_lots(world)}
+    assert now == {Account.STORED: add_months(day, 2), Account.IN_TRANSIT: add_months(day, 1)}
+    then = {item.account: item.due_on for item in open_lots(world, at_size=size)}
+    assert then == {Account.STORED: add_months(day, 12), Account.IN_TRANSIT: add_months(day, 6)}

@@ -202,7 +202,7 @@ def test_all_wrong_lines_are_reported_at_once(reference: Reference) -> None:
         ),
     )
     assert found(rules.lines(registered, reference, DAY)) == [
-        ("manifest.line_repeated", "/body/lines/1/line"),
+        ("manifest.line_out_of_order", "/body/lines/1/line"),
         ("reference.unknown_waste_code", "/body/lines/1/code"),
         ("reference.unknown_method", "/body/lines/1/planned_methods/1"),
         ("manifest.lots_do_not_sum", "/body/lines/2/lots"),
