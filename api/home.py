@@ -20,10 +20,11 @@ from api.recorder import Signing, record
 from api.settings import Settings
 from ledger.checkpoint import NoteSigner
 from ledger.db import open_engine, reading, writing
-from ledger.errors import NotFound, Problem
+from ledger.errors import Conflict, NotFound, Problem
 from ledger.keys import key_fields
 from ledger.publisher import last_checkpoint, publish
 from ledger.signature import KeySigner, PrivateKey
+from ledger.store import LOG, rows
 from ledger.trust import Trust
 from ledger.writer import Ledger
 from manifest import reference
@@ -106,6 +107,13 @@ def open_home(settings: Settings, clock: Clock = wall_clock) -> Home:
         raise NotFound(Problem("api.not_initialised", "", {"folder": str(settings.data_dir)}))
     engine = open_engine(settings.database_url)
     upgrade(engine)
+    with reading(engine) as reader:
+        origins = [row["origin"] for row in rows(reader, LOG)]
+    if origins and settings.origin not in origins:
+        # A second, empty log beside the real one would be the quiet end of both.
+        engine.dispose()
+        facts = {"found": ", ".join(origins), "expected": settings.origin}
+        raise Conflict(Problem("api.origin_differs", "", facts))
     key = _load_key(settings.data_dir / "log.pem")
     assert isinstance(key, ed25519.Ed25519PrivateKey)
     signer = NoteSigner(settings.origin, key)

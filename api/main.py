@@ -20,6 +20,7 @@ from api.routes import (
     registers,
     sessions,
     system,
+    verdict,
 )
 from api.schemas import DEFINITIONS
 from api.work import Pool
@@ -83,6 +84,7 @@ def create_app(home: Home) -> FastAPI:
     app.add_middleware(Edge, max_body_bytes=home.settings.max_body_bytes)
     errors.install(app)
     app.include_router(system.router)
+    app.include_router(verdict.router)
     problem = {"content": {errors.PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
     refused: dict[int | str, dict[str, Any]] = {
         "4XX": {"description": "refused; nothing was written", **problem}

@@ -84,5 +84,5 @@ def show_logins(path: Path, address: str) -> None:
     for login in logins:
         out.print(f"  {login['role']:<20} {login['name']}\n      {login['api_key']}", markup=False)
     key = logins[0]["api_key"]
-    out.print(f"\n  curl -H 'Authorization: Bearer {key}' {address}/api/v1/manifests?limit=5", markup=False)
+    out.print(f"\n  curl -H 'Authorization: Bearer {key}' '{address}/api/v1/manifests?limit=5'", markup=False)
     out.print(f"  {address}/docs", markup=False)

@@ -1,8 +1,10 @@
 """The command `ctnh`: its groups put together."""
 
 import typer
+from pydantic import ValidationError
 
 from api.cli import admin, demo, files, ledger, people, waste
+from api.cli.common import COULD_NOT, err
 
 app = typer.Typer(
     help="CTNH Ledger: who generated which hazardous waste, who carried it, who treated it, proved.",
@@ -24,5 +26,11 @@ app.command("ratio")(waste.ratio_command)
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; a setting that cannot be read is said, not thrown."""
+    try:
+        app()
+    except ValidationError as error:
+        for wrong in error.errors(include_url=False):
+            name = "_".join(("CTNH", *map(str, wrong["loc"]))).upper()
+            err.print(f"{name}: {wrong['msg']}", markup=False)
+        raise SystemExit(COULD_NOT) from None

@@ -68,7 +68,8 @@ def show(report: Report) -> None:
     out.print(f"  meaning     {wording.text('meaning_' + report.meaning, {}, said)}", markup=False)
     for finding in report.findings[:SHOWN]:
         sentence = wording.message(finding.code, {"seq": finding.seq or 0, "detail": finding.detail}, said)
-        out.print(f"  - seq {finding.seq}: {sentence} [{finding.code}] {finding.detail}", markup=False)
+        place = "" if finding.seq is None else f"seq {finding.seq}: "
+        out.print(f"  - {place}{sentence} [{finding.code}] {finding.detail}", markup=False)
     if len(report.findings) > SHOWN:
         out.print("  " + wording.text("more_findings", {"count": len(report.findings) - SHOWN}, said))
 

@@ -117,7 +117,11 @@ def _cells(row: dict[str, Any], columns: tuple[str, ...], said: wording.Language
 
 
 def _percent(part: int, whole: int, said: wording.Language) -> str:
-    return wording.label("ratio", "nothing_generated", said) if whole <= 0 else wording.percent(part, whole)
+    return (
+        wording.label("ratio", "nothing_generated", said)
+        if whole <= 0
+        else wording.percent(part, whole, said)
+    )
 
 
 def _caption(data: dict[str, Any], said: wording.Language) -> str:

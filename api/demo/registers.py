@@ -127,15 +127,17 @@ class Registrar:
         # What no authority has confirmed is the holder's own word, with the document's hash («tự khai»).
         signed = by if facility.confirmed else By(facility.party, Role.TREATMENT_FACILITY)
         yield self._act(permit, signed, stream=facility.permit)
-        block = r.NumbersAllocated(
-            block=f"block:{facility.slug}:2025",
-            party=facility.party,
-            issuer=facility.issuer,
-            year=FIRST_DAY.year,
-            first=1,
-            last=9_999,
-        )
-        yield self._act(block, by, stream=block.block)
+        # As far as the permit reaches, so that whoever serves the story's data later can go on with it.
+        for year in range(FIRST_DAY.year, _VALID_TO.year + 1):
+            block = r.NumbersAllocated(
+                block=f"block:{facility.slug}:{year}",
+                party=facility.party,
+                issuer=facility.issuer,
+                year=year,
+                first=1,
+                last=9_999,
+            )
+            yield self._act(block, by, stream=block.block)
 
     def _carrier(self, carrier: Carrier, by: By) -> Iterator[Step]:
         yield from self._party(carrier.party, carrier.name, by, Role.TRANSPORTER)

@@ -50,8 +50,8 @@ class Session:
 def make_account(home: Home, *, login: str, password: str, party: str, name: str) -> None:
     """Make an account for a person of a party.
 
-    Raises Malformed for an unusable login, name or password, RuleBroken for an unknown party, Conflict when the
-    login is taken.
+    Raises Malformed for an unusable login, name or password, RuleBroken for an unknown party, Conflict
+    when the login is taken.
     """
     known = _login(login)
     problems = []

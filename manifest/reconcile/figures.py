@@ -11,7 +11,7 @@ from typing import Any
 
 from ledger.errors import Malformed, Problem
 from manifest.reference import Reference, RuleNotValid
-from manifest.vocabulary import PLACES, Account
+from manifest.vocabulary import PLACES, Account, Reason
 
 TREATED = (Account.TREATED_SERVICE, Account.SELF_TREATED)
 # Waste that is still to be treated, with the limit that the law sets for it.
@@ -76,6 +76,8 @@ class Figures:
 
     cohort: dict[Account, int] = field(default_factory=dict)
     secondary_g: int = 0
+    adjusted_down_g: int = 0
+    restated_down_g: int = 0
     opening_g: int = 0
     flow_treated_g: int = 0
     flow_generated_g: int = 0
@@ -92,6 +94,17 @@ class Figures:
         """Tell whether the row says nothing: not a gram in any figure."""
         flows = (self.secondary_g, self.opening_g, self.flow_treated_g, self.flow_generated_g)
         return not any((*self.cohort.values(), *flows, self.not_due_g, self.overdue_g))
+
+    def take_back(self, account: Account, reason: Reason, grams: int) -> None:
+        """Add what a cohort was made smaller by: declared less later, or weighed less than declared.
+
+        Grams that go back into their source leave the denominator, so each row shows them (decision A6).
+        """
+        if account is Account.GENERATED:
+            if reason is Reason.ADJUSTED:
+                self.adjusted_down_g += grams
+            elif reason in {Reason.RESTATED, Reason.RESOLVED}:
+                self.restated_down_g += grams
 
     @property
     def generated_g(self) -> int:
@@ -112,6 +125,8 @@ class Figures:
         return {
             "generated": self.generated_g,
             "generated_secondary": self.secondary_g,
+            "adjusted_down": self.adjusted_down_g,
+            "restated_down": self.restated_down_g,
             **places,
             "opening": self.opening_g,
             "not_due": self.not_due_g,
@@ -136,6 +151,8 @@ def total(rows: Iterable[Figures]) -> Figures:
         for account, grams in row.cohort.items():
             whole.add(account, grams)
         whole.secondary_g += row.secondary_g
+        whole.adjusted_down_g += row.adjusted_down_g
+        whole.restated_down_g += row.restated_down_g
         whole.flow_treated_g += row.flow_treated_g
         whole.flow_generated_g += row.flow_generated_g
         whole.not_due_g += row.not_due_g

@@ -32,7 +32,7 @@ from manifest.reconcile.figures import (
 )
 from manifest.reference import Reference
 from manifest.views import LOT, MANIFEST, ORGANISATION, PLAN_LINE, POSTING, SITE
-from manifest.vocabulary import Account, Basis, LotKind, Role, local_date, quarter
+from manifest.vocabulary import Account, Basis, LotKind, Reason, Role, local_date, quarter
 
 DIMENSIONS = ("zone_kind", "zone", "area", "quarter", "code", "group", "generator", "state")
 _GENERATED = Account.GENERATED.value
@@ -152,8 +152,10 @@ def _period_problems(start: date, end: date) -> Iterable[Problem]:
 def _sums(scope: Scope, *more: ColumnElement[Any], where: Sequence[ColumnElement[bool]]) -> Select[Any]:
     """Return the sums of postings by the lot's dimensions, within the scope."""
     columns = [LOT.c[name] for name in dict.fromkeys((*_OF_LOT.values(), "lot_kind", "generated_on"))]
+    # Apart from the sum, so that what came in is not hidden by what went out.
+    inward = func.sum(case((POSTING.c.grams > 0, POSTING.c.grams), else_=0)).label("inward")
     return (
-        select(*columns, *more, func.sum(POSTING.c.grams).label("grams"))
+        select(*columns, *more, func.sum(POSTING.c.grams).label("grams"), inward)
         .join(LOT, and_(LOT.c.log == POSTING.c.log, LOT.c.lot == POSTING.c.lot))
         .where(
             POSTING.c.log == scope.log, POSTING.c.seq < scope.size, POSTING.c.posted_on <= scope.as_of, *where
@@ -187,12 +189,13 @@ def _figures(rows: dict[Key, Figures], key: Key) -> Figures:
 
 def _cohort(reader: Reader, scope: Scope, rows: dict[Key, Figures]) -> None:
     """Find where every gram of the waste generated in the period is."""
-    query = _sums(scope, POSTING.c.account, LOT.c.basis, where=[_in_period(scope)])
+    query = _sums(scope, POSTING.c.account, POSTING.c.reason, LOT.c.basis, where=[_in_period(scope)])
     for row in _each(reader, query):
         figures = _figures(rows, _key(scope, row, row["generated_on"]))
         account, grams = Account(row["account"]), int(row["grams"])
         if row["lot_kind"] == LotKind.PRIMARY:
             figures.add(account, grams)
+            figures.take_back(account, Reason(row["reason"]), int(row["inward"]))
             figures.coverage.reporting.add(row["party"])
             if account is Account.GENERATED and row["basis"] == Basis.AT_HANDOVER:
                 figures.coverage.declared_at_handover_g -= grams

@@ -45,8 +45,8 @@ from manifest.views import (
 )
 from manifest.vocabulary import IdentifierKind, Role, local_date
 
-_TIME_UNITS = {"s", "hour", "day", "month", "year"}
-_LONGEST = 100_000  # of any of them: beyond it no calendar can follow
+# A century of each: beyond it no calendar can follow, and a limit would stop every act or figure.
+_LONGEST = {"s": 3_155_760_000, "hour": 876_600, "day": 36_525, "month": 1_200, "year": 100}
 _REGISTRARS = {Role.OPERATOR, Role.AUTHORITY}
 _MAP_CHANGED_ON = date(2025, 7, 1)
 
@@ -157,8 +157,9 @@ def _rule(
     else:
         if known.unit != body.unit:
             problems.append(Problem("manifest.unit_differs", "/body/unit", {"expected": known.unit}))
-        if known.unit in _TIME_UNITS and body.value > _LONGEST:
-            problems.append(Problem("manifest.number_too_large", "/body/value", {"limit": _LONGEST}))
+        limit = _LONGEST.get(known.unit)
+        if limit is not None and body.value > limit:
+            problems.append(Problem("manifest.number_too_large", "/body/value", {"limit": limit}))
     if body.valid_to is not None and body.valid_to < body.valid_from:
         problems.append(Problem("manifest.period_empty", "/body/valid_to"))
     refuse(problems)

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from api.cli.app import app
 from api.identity.accounts import change_account, make_account

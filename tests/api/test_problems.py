@@ -249,6 +249,7 @@ def signed(lite: Caller, occurred_at: datetime, generated_on: str) -> bytes:
             [Signing(GENERATOR, Role.GENERATOR, kept).actor()],
             stream=lot,
             occurred_at=occurred_at,
+            idem=uuid7(home.clock()),
         )
     data = made.to_bytes()
     return Envelope((kept.sign_event(data),), data).to_bytes()

@@ -375,3 +375,13 @@ def test_limits_that_the_ledger_has_set_decide_what_is_late(engine: Engine) -> N
     assert now == {Account.STORED: add_months(day, 2), Account.IN_TRANSIT: add_months(day, 1)}
     then = {item.account: item.due_on for item in open_lots(world, at_size=size)}
     assert then == {Account.STORED: add_months(day, 12), Account.IN_TRANSIT: add_months(day, 6)}
+
+
+def test_what_a_cohort_was_made_smaller_by_stands_in_its_row(engine: Engine) -> None:
+    world = World.open(engine)
+    lot = world.lot(100 * KG)
+    smaller = e.GenerationAdjusted(lot=lot, delta_g=-30 * KG, reason="Cân lại")
+    world.act(smaller, (GENERATOR, Role.GENERATOR), stream=lot)
+    world.register(line(mass_g=200 * KG)).hand_over().arrive().weigh(195 * KG).accept((195 * KG, 0))
+    total = whole(world)
+    assert (total["generated"], total["adjusted_down"], total["restated_down"]) == (265 * KG, 30 * KG, 5 * KG)

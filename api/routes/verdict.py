@@ -1,0 +1,45 @@
+"""The page that a document's QR code leads to: what the ledger says of it, on a phone, without login.
+
+No personal data and no names of companies: number, state, and the hashes of the PDFs that were issued.
+"""
+
+from html import escape
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from api.deps import TheHome
+from ledger.db import reading
+from ledger.publisher import last_checkpoint
+from ledger.store import one, rows
+from manifest import wording
+from manifest.views import MANIFEST, PDF
+
+router = APIRouter(tags=["public"])
+_PAGE = """<!doctype html><html lang="vi"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title></head>
+<body><main><h1>{title}</h1>{content}</main></body></html>"""
+
+
+@router.get(
+    "/v/{manifest}", response_class=HTMLResponse, responses={404: {"description": "no such manifest"}}
+)
+def verdict(manifest: str, home: TheHome) -> HTMLResponse:
+    """Tell what the ledger says of the manifest that a document names."""
+    log = home.ledger.log
+    with reading(home.engine) as reader:
+        row = one(reader, MANIFEST, log=log, manifest=manifest)
+        documents = rows(reader, PDF, log=log, manifest=manifest)
+        head = last_checkpoint(reader, log)
+    if row is None:
+        title = wording.text("verdict_unknown", {}, "vi")
+        return HTMLResponse(_PAGE.format(title=escape(title), content=""), status_code=404)
+    said = [
+        wording.text("verdict_status", {"status": row["status"]}, "vi"),
+        wording.text("verdict_size", {"size": head[0] if head else 0}, "vi"),
+        wording.text("verdict_documents", {"count": len(documents)}, "vi"),
+    ]
+    listed = "".join(f"<li><code>{escape(document['sha256'])}</code></li>" for document in documents)
+    content = "".join(f"<p>{escape(line)}</p>" for line in said) + f"<ul>{listed}</ul>"
+    title = wording.text("verdict_title", {"number": row["number"]}, "vi")
+    return HTMLResponse(_PAGE.format(title=escape(title), content=content))
