@@ -5,6 +5,7 @@ CA; the database holds the ledger, its views and the identities. The trust file 
 check both from outside.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -77,7 +78,7 @@ class Home:
             self.engine, self.ledger.log, self.ledger.origin, self.signer, remembered=remembered
         )
         if note != remembered:
-            part = memory.with_suffix(".part")
+            part = memory.with_suffix(f".{os.getpid()}.part")
             part.write_text(note, encoding="utf-8")
             part.replace(memory)
         return size, note

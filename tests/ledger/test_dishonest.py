@@ -28,7 +28,9 @@ def world(sqlite_engine: Engine) -> World:
 def found(world: World) -> Found:
     with reading(world.engine) as reader:
         report = verify(reader, trust=world.trust)
-    return {(finding.seq, finding.code) for finding in report.findings}
+    # Nothing was signed over these entries, and an auditor with a trust file says so each time.
+    assert "ledger.checkpoint_missing" in {finding.code for finding in report.findings}
+    return {(found.seq, found.code) for found in report.findings if found.code != "ledger.checkpoint_missing"}
 
 
 def unchecked(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:

@@ -40,6 +40,7 @@ class Served(Caller):
     def audit(self) -> None:
         """Check the whole ledger and its views, and that no gram was made or lost."""
         home = self.furnished.home
+        home.checkpoint()
         with reading(home.engine) as reader:
             report = verify(reader, trust=home.trust(), further=[audit(reference.default())])
             sums = select(func.sum(BALANCE.c.grams)).where(BALANCE.c.log == home.ledger.log)
