@@ -53,7 +53,7 @@ docs: $(STAMP) ## rewrite the generated documents
 
 lock: ## rewrite requirements.lock (needs uv)
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url pyproject.toml --group dev -o requirements.lock --quiet
+	  pyproject.toml --group dev -o requirements.lock --quiet
 
 clean: ## remove what the other targets made
 	@rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
