@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from ledger.db import Reader, Row
-from ledger.entry import Entry, Envelope, entry_hash, parse_entry
+from ledger.entry import Entry, entry_hash, parse_entry
 
 TILE_WIDTH = 256
 HASH_BYTES = 32
@@ -287,8 +287,3 @@ def leaf_hashes(reader: Reader, log: int) -> list[bytes]:
 def split_hashes(hashes: bytes) -> Sequence[bytes]:
     """Return the hashes of a tile."""
     return [hashes[i : i + HASH_BYTES] for i in range(0, len(hashes), HASH_BYTES)]
-
-
-def envelope_of(entry: StoredEntry) -> Envelope:
-    """Return the envelope of a stored entry."""
-    return entry.parse().envelope

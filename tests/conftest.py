@@ -43,6 +43,12 @@ def skip(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Keep tests that are marked `poppler` for machines that have it."""
+    if item.get_closest_marker("poppler") and not all(map(shutil.which, ("pdfsig", "pdftotext", "pdftoppm"))):
+        skip("poppler-utils is not installed")
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file, closed."""

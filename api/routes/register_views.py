@@ -1,6 +1,5 @@
 """Looking into the registers: a party's own entries, and its permits with what is left of the year."""
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -92,8 +91,3 @@ def show_organisation(party: str, read: ReadOnly) -> Json:
 def _without_log(row: Row) -> dict[str, Any]:
     hidden = {"log", "public_key", "key"}
     return {name: value for name, value in row.items() if name not in hidden}
-
-
-def as_of(on: date | None, now: date) -> date:
-    """Return the date that a question is about: today unless it says another."""
-    return on or now

@@ -18,7 +18,7 @@ from ledger.verify import verify
 from manifest.reference import default
 from manifest.replay import audit
 from tests.api.deployments import CARRIER, FACILITY, GENERATOR, Deployment, deployment
-from tests.conftest import NewEngine, skip
+from tests.conftest import NewEngine
 
 RUN = CliRunner()
 
@@ -140,8 +140,6 @@ def test_there_is_no_document_of_a_manifest_that_is_not_there(place: Deployment)
 
 @pytest.mark.poppler
 def test_poppler_reads_exact_vietnamese_and_valid_signatures(place: Deployment) -> None:
-    if shutil.which("pdfsig") is None:
-        skip("poppler-utils is not installed")
     _, path = issued(place)
     read = subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, check=True)
     people = ("Đỗ Thị Ngọc Ánh", "Lê Văn Quyết", "Phạm Quốc Huỳnh")

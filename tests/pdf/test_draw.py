@@ -1,6 +1,5 @@
 import hashlib
 import io
-import shutil
 import subprocess
 import unicodedata
 from collections.abc import Iterator
@@ -16,10 +15,6 @@ from pdf.draw import render
 from pdf.errors import SheetInvalid, TextTooLong, TextUnprintable
 from pdf.form import Box, LineRow, PartyBlock, Sheet, kg_text, qr_text
 from tests.pdf.samples import revisions, sheet
-
-needs_poppler = pytest.mark.skipif(
-    shutil.which("pdftotext") is None, reason="pdftotext (poppler-utils) is missing"
-)
 
 
 def text_of(document: bytes, *options: str) -> str:
@@ -88,7 +83,6 @@ def test_the_fields_are_exactly_those_of_the_plan() -> None:
 
 
 @pytest.mark.poppler
-@needs_poppler
 @pytest.mark.parametrize("edition", ["tt02-2022", "tt36-2015"])
 def test_every_value_can_be_read_back_exactly(edition: str) -> None:
     form = sheet(edition=edition)
@@ -101,7 +95,6 @@ def test_every_value_can_be_read_back_exactly(edition: str) -> None:
 
 
 @pytest.mark.poppler
-@needs_poppler
 def test_values_signers_add_and_their_marks_can_be_read_back() -> None:
     said = one_line(text_of(revisions()[-1]))
     for value in (
@@ -117,7 +110,6 @@ def test_values_signers_add_and_their_marks_can_be_read_back() -> None:
 
 
 @pytest.mark.poppler
-@needs_poppler
 def test_the_page_says_what_it_is_and_does_not_claim_the_official_form() -> None:
     said = one_line(text_of(render(sheet())))
     assert "Bản in từ chứng từ điện tử" in said
@@ -127,7 +119,6 @@ def test_the_page_says_what_it_is_and_does_not_claim_the_official_form() -> None
 
 
 @pytest.mark.poppler
-@needs_poppler
 def test_sixty_lines_go_on_over_appendix_pages_and_signatures_stay_on_the_first() -> None:
     form = sheet(60)
     base = render(form)
@@ -162,7 +153,6 @@ def words_with_boxes(document: bytes) -> list[tuple[int, float, float, float, fl
 
 
 @pytest.mark.poppler
-@needs_poppler
 @pytest.mark.parametrize("unbroken", [False, True])
 def test_names_of_three_hundred_letters_neither_overlap_nor_leave_the_page(unbroken: bool) -> None:
     name = long_name(300).replace(" ", "") if unbroken else long_name(300)
@@ -220,7 +210,6 @@ def test_text_far_too_long_for_the_page_is_refused() -> None:
 
 
 @pytest.mark.poppler
-@needs_poppler
 @pytest.mark.parametrize("dpi", [100, 150])
 def test_the_qr_code_is_read_from_the_rendered_page(tmp_path: Path, dpi: int) -> None:
     run = subprocess.run(

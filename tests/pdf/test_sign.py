@@ -1,6 +1,5 @@
 import asyncio
 import io
-import shutil
 import subprocess
 from dataclasses import replace
 from datetime import datetime
@@ -148,7 +147,6 @@ def test_a_time_without_zone_is_a_mistake_of_the_caller() -> None:
 
 
 @pytest.mark.poppler
-@pytest.mark.skipif(shutil.which("pdfsig") is None, reason="pdfsig (poppler-utils) is missing")
 def test_another_reader_finds_four_valid_signatures(tmp_path: Path) -> None:
     path = tmp_path / "signed.pdf"
     path.write_bytes(revisions()[-1])
