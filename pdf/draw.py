@@ -5,12 +5,11 @@ table that find no room go to appendix pages (trang phụ lục). The output dep
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Final
 
-import segno
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
@@ -19,6 +18,7 @@ from pdf.errors import TextTooLong
 from pdf.fields import Spot, add_fields
 from pdf.form import COMPLETION, BoxPlan, Item, PartyPlan, Plan, RowPlan, Sheet, plan
 from pdf.measure import BOLD, REGULAR, SMALL, fit, register_fonts, require_printable, shorten, width_of, wrap
+from pdf.qr import draw_qr
 
 WIDTH, HEIGHT = A4
 LEFT, RIGHT = 36.0, WIDTH - 36.0
@@ -188,7 +188,7 @@ def _first_page(pen: _Pen, form: Plan, pages: _Pages) -> None:
 def _head(pen: _Pen, form: Plan) -> float:
     """Draw province, title, number and the QR code; return the y below them."""
     side = _QR_MM * mm
-    _qr(pen, form.qr, RIGHT - side + 7, TOP - side + 7, side)
+    draw_qr(pen.canvas, form.qr, RIGHT - side + 7, TOP - side + 7, side)
     province = f"{form.province.label}: {form.province.value}"
     pen.text(LEFT, TOP - 10, province, fit(province, FULL - side, 10, BOLD), BOLD)
     middle = (LEFT + RIGHT - side) / 2
@@ -197,33 +197,6 @@ def _head(pen: _Pen, form: Plan) -> float:
     pen.text(middle, TOP - 60, number, fit(number, FULL - side, 11.5, BOLD), BOLD, align="centre")
     pen.text(middle, TOP - 74, form.form_note, SMALL, align="centre")
     return float(TOP - _HEAD)
-
-
-def _qr(pen: _Pen, content: str, x: float, y: float, side: float) -> None:
-    """Draw the code as one path of horizontal runs inside its quiet zone of four modules."""
-    # A fixed mask is legal for readers and spares the search for the prettiest one.
-    code = segno.make(content, error="m", boost_error=False, mask=2, micro=False)
-    rows = [bytes(row) for row in code.matrix]
-    size = len(rows) + 8
-    pen.canvas.saveState()
-    pen.canvas.translate(x, y)
-    pen.canvas.scale(side / size, side / size)
-    path = pen.canvas.beginPath()
-    for n, row in enumerate(rows):
-        for start, end in _runs(row):
-            path.rect(start + 4, size - n - 5, end - start, 1)
-    pen.canvas.drawPath(path, stroke=0, fill=1)
-    pen.canvas.restoreState()
-
-
-def _runs(row: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the dark runs of one row as (start, end)."""
-    start = row.find(1)
-    while start >= 0:
-        end = row.find(0, start)
-        end = len(row) if end < 0 else end
-        yield start, end
-        start = row.find(1, end)
 
 
 def _parties_height(form: Plan, size: float) -> float:

@@ -9,12 +9,9 @@ A PDF reader's "signature is valid" answers less: a file with annotations added 
 """
 
 import asyncio
-import contextlib
 import hashlib
 import io
-import logging
 import re
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +34,7 @@ from pyhanko_certvalidator import ValidationContext
 from pdf.ca import certificate_name
 from pdf.fields import EMPTY, FONT_NAME, Typeface
 from pdf.form import BOX_FIELDS, COMPLETION, MAX_LINES, data_fields
+from pdf.quiet import quiet
 from pdf.verdict import ExpectedSignature, Part, Report, SignatureState
 
 MAX_BYTES: Final = 20 * 1024 * 1024
@@ -96,7 +94,7 @@ async def async_verify(
     """Do as ``verify`` does, inside a running event loop (which it keeps busy)."""
     file = _file_part(data, file_sha256)
     try:
-        with _quiet():
+        with quiet():
             found = await _examine(data, roots, expected, now or datetime.now(UTC))
     except _UnreadableError as error:
         unread = [Part(key=key, verdict="not_checked", code=f"pdf.{key}.not_checked") for key in _KEYS[1:]]
@@ -431,27 +429,3 @@ def _attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str
 
 def _fingerprint(certificate: x509.Certificate) -> str:
     return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
-
-
-# --- silence ----------------------------------------------------------------------------------------
-
-_LOGGERS: Final = tuple(logging.getLogger(name) for name in ("pyhanko", "pyhanko_certvalidator", "pikepdf"))
-_lock = threading.Lock()
-_silenced: list[list[int]] = []
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the libraries from logging whole tracebacks of hostile files; nests across threads."""
-    with _lock:
-        _silenced.append([logger.level for logger in _LOGGERS])
-        for logger in _LOGGERS:
-            logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        with _lock:
-            levels = _silenced.pop()
-            if not _silenced:  # the outermost entry remembers what the application had set
-                for logger, level in zip(_LOGGERS, levels, strict=True):
-                    logger.setLevel(level)
