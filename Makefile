@@ -52,7 +52,7 @@ docs: $(STAMP) ## rewrite the generated documents
 	@$(BIN)/python -m api.cli.docs
 
 lock: ## rewrite requirements.lock (needs uv)
-	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras \
 	  pyproject.toml --group dev -o requirements.lock --quiet
 
 clean: ## remove what the other targets made

@@ -78,7 +78,7 @@ class Reads:
         self.log = log
         # What a judge has worked out from its look-ups, kept for as long as they hold.
         self.memo: dict[str, Any] = {}
-        self._reader = reader
+        self.reader = reader
         self._seen: dict[tuple[str, tuple[tuple[str, Any], ...]], Read] = {}
 
     def rows(self, table: Table, **equal: Any) -> list[Row]:
@@ -86,7 +86,7 @@ class Reads:
         wanted = tuple(sorted(equal.items()))
         known = self._seen.get((table.name, wanted))
         if known is None:
-            known = Read(table, wanted, tuple(rows(self._reader, table, log=self.log, **equal)))
+            known = Read(table, wanted, tuple(rows(self.reader, table, log=self.log, **equal)))
             self._seen[table.name, wanted] = known
         return [dict(row) for row in known.found]
 
@@ -99,7 +99,7 @@ class Reads:
     def stream(self, name: str) -> list[StoredEntry]:
         """Return the entries of a stream; what is read is its head, which stands for all before it."""
         self.one(STREAM, name=name)
-        return stream_events(self._reader, self.log, name)
+        return stream_events(self.reader, self.log, name)
 
     @property
     def seen(self) -> tuple[Read, ...]:

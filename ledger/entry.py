@@ -90,10 +90,7 @@ class Entry:
     @property
     def header(self) -> bytes:
         """The header lines, up to the envelope."""
-        return (
-            f"{TAG}\norigin {self.origin}\nseq {self.seq}\n"
-            f"recorded_at {time_text(self.recorded_at)}\nprev {self.prev}\n"
-        ).encode("ascii")
+        return header_bytes(self.origin, self.seq, time_text(self.recorded_at), self.prev)
 
     def to_bytes(self) -> bytes:
         """Return the entry's bytes, at most 65,535; raise Malformed beyond."""
@@ -106,6 +103,11 @@ class Entry:
     def hash(self) -> bytes:
         """The leaf hash of the entry, 32 bytes."""
         return entry_hash(self.to_bytes())
+
+
+def header_bytes(origin: str, seq: int, recorded_at: str, prev: str) -> bytes:
+    """Return the header lines of an entry; ``recorded_at`` in the ledger's form, ``prev`` in hex."""
+    return f"{TAG}\norigin {origin}\nseq {seq}\nrecorded_at {recorded_at}\nprev {prev}\n".encode("ascii")
 
 
 def entry_hash(entry: bytes) -> bytes:

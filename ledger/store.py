@@ -7,6 +7,7 @@ entries, and verification rebuilds and compares them.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
+    Index,
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
@@ -29,7 +31,9 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from ledger.db import Reader, Row
-from ledger.entry import Entry, entry_hash, parse_entry
+from ledger.entry import Envelope, entry_hash, header_bytes, parse_envelope
+from ledger.event import time_text
+from ledger.types import from_ms
 
 TILE_WIDTH = 256
 HASH_BYTES = 32
@@ -60,7 +64,11 @@ class LedgerLog(SQLModel, table=True):
 
 
 class LedgerEntry(SQLModel, table=True):
-    """An entry: header, envelope head and event verbatim, and the numbers that queries need."""
+    """An entry: envelope head and event verbatim, and the numbers that queries need.
+
+    The header follows from the log's origin, ``seq``, ``recorded_at`` and the leaf before, so ``header`` is
+    empty; logs that version 0.1 began hold it verbatim.
+    """
 
     __tablename__ = "ledger_entry"
     __table_args__ = (
@@ -124,7 +132,10 @@ class LedgerStream(SQLModel, table=True):
 
 
 class LedgerKey(SQLModel, table=True):
-    """A registered key; ``since`` and ``until`` are the positions that registered and revoked it."""
+    """A registered key; ``since`` and ``until`` are the positions that registered and revoked it.
+
+    ``counted`` is the last ``key_seq`` of a key that counts its acts.
+    """
 
     __tablename__ = "ledger_key"
     __table_args__ = (
@@ -141,10 +152,11 @@ class LedgerKey(SQLModel, table=True):
     public_key: bytes = _bytes(nullable=False)
     since: int = _whole(nullable=False)
     until: int | None = _whole(nullable=True)
+    counted: int | None = _whole(nullable=True)
 
 
 class LedgerCheckpoint(SQLModel, table=True):
-    """A signed checkpoint, verbatim."""
+    """A checkpoint as the log signed it, verbatim."""
 
     __tablename__ = "ledger_checkpoint"
     __table_args__ = (
@@ -156,8 +168,52 @@ class LedgerCheckpoint(SQLModel, table=True):
     note: str = Field(sa_column=Column(String, nullable=False))
 
 
+class LedgerCosignature(SQLModel, table=True):
+    """A signature line that a witness or mirror has given for a checkpoint, verbatim."""
+
+    __tablename__ = "ledger_cosignature"
+    __table_args__ = (
+        PrimaryKeyConstraint("log", "size", "name", "key_id"),
+        ForeignKeyConstraint(["log"], ["ledger_log.log"]),
+    )
+    log: int = _small()
+    size: int = _whole()
+    name: str = _text(255)
+    key_id: str = _text(8)
+    line: str = Field(sa_column=Column(String, nullable=False))
+
+
+class LedgerAnchor(SQLModel, table=True):
+    """A time-stamp token (RFC 3161) over a checkpoint's note text."""
+
+    __tablename__ = "ledger_anchor"
+    __table_args__ = (
+        PrimaryKeyConstraint("log", "size", "authority"),
+        ForeignKeyConstraint(["log"], ["ledger_log.log"]),
+    )
+    log: int = _small()
+    size: int = _whole()
+    authority: str = _text(200)
+    token: bytes = _bytes(nullable=False)
+
+
+class VaultSealed(SQLModel, table=True):
+    """A personal value and its salt, sealed under the key of its subject: gone with the row or the key."""
+
+    __tablename__ = "vault_sealed"
+    __table_args__ = (
+        PrimaryKeyConstraint("log", "commitment"),
+        ForeignKeyConstraint(["log"], ["ledger_log.log"]),
+        Index("vault_sealed_subject", "log", "subject"),
+    )
+    log: int = _small()
+    commitment: str = _text(64)
+    subject: str = _text(100, nullable=False)
+    sealed: bytes = _bytes(nullable=False)
+
+
 class VaultValue(SQLModel, table=True):
-    """A personal value behind a commitment: erasable, and never under a hash without its salt."""
+    """A personal value behind a commitment as version 0.1 kept it: in the clear, until it is sealed."""
 
     __tablename__ = "vault_value"
     __table_args__ = (
@@ -185,12 +241,18 @@ HEAD = table_of(LedgerHead)
 STREAM = table_of(LedgerStream)
 KEY = table_of(LedgerKey)
 CHECKPOINT = table_of(LedgerCheckpoint)
+COSIGNATURE = table_of(LedgerCosignature)
+ANCHOR = table_of(LedgerAnchor)
+SEALED = table_of(VaultSealed)
 VAULT = table_of(VaultValue)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """A row of the record as bytes, with the numbers that stand beside them."""
+    """A row of the record as bytes, with the numbers that stand beside them.
+
+    ``header`` is there when the row was read with its place in the chain: see `entries` and `entry_at`.
+    """
 
     seq: int
     header: bytes
@@ -199,8 +261,19 @@ class StoredEntry:
     columns: Mapping[str, Any]
 
     @property
+    def recorded_at(self) -> datetime:
+        """When the entry was recorded."""
+        return from_ms(self.columns["recorded_at"])
+
+    @property
+    def envelope(self) -> Envelope:
+        """The envelope; raises Malformed when the bytes are not one."""
+        return parse_envelope(self.signatures + self.event)
+
+    @property
     def data(self) -> bytes:
         """The entry's bytes."""
+        assert self.header, "read without its place in the chain"
         return self.header + self.signatures + self.event
 
     @property
@@ -208,35 +281,59 @@ class StoredEntry:
         """The leaf hash of those bytes."""
         return entry_hash(self.data)
 
-    def parse(self) -> Entry:
-        """Return the entry; raise Malformed when the bytes are not one."""
-        return parse_entry(self.data)
-
 
 def entries(
     reader: Reader, log: int, *, start: int = 0, stop: int | None = None, batch: int = 1000
 ) -> Iterator[StoredEntry]:
-    """Yield the stored entries from ``start`` up to ``stop`` (not included), in the order of ``seq``."""
+    """Yield the stored entries from ``start`` up to ``stop`` (not included), in the order of ``seq``.
+
+    The header of each names the hash of the bytes before it, the first one's the stored leaf.
+    """
+    origin = origin_of(reader, log)
+    before = leaf_at(reader, log, start - 1) if start else bytes(HASH_BYTES)
     query = select(ENTRY).where(ENTRY.c.log == log, ENTRY.c.seq >= start).order_by(ENTRY.c.seq)
     if stop is not None:
         query = query.where(ENTRY.c.seq < stop)
     for row in reader.execute(query.execution_options(yield_per=batch)).mappings():
-        yield stored(dict(row))
+        entry = stored(row, origin, before)
+        before = entry.hash
+        yield entry
 
 
-def stored(row: Mapping[str, Any]) -> StoredEntry:
-    """Return the stored entry of a row of `ledger_entry`."""
-    return StoredEntry(row["seq"], row["header"], row["signatures"], row["event"], row)
+def stored(row: Mapping[str, Any], origin: str = "", before: bytes | None = None) -> StoredEntry:
+    """Return the stored entry of a row of `ledger_entry`; with the leaf before it, with its header."""
+    header = row["header"]
+    if not header and before is not None:
+        header = header_bytes(origin, row["seq"], time_text(from_ms(row["recorded_at"])), before.hex())
+    return StoredEntry(row["seq"], header, row["signatures"], row["event"], row)
 
 
 def entry_at(reader: Reader, log: int, seq: int) -> StoredEntry | None:
     """Return the entry at a position, or None."""
     row = one(reader, ENTRY, log=log, seq=seq)
-    return None if row is None else stored(row)
+    if row is None:
+        return None
+    before = leaf_at(reader, log, seq - 1) if seq else bytes(HASH_BYTES)
+    return stored(row, origin_of(reader, log), before)
+
+
+def origin_of(reader: Reader, log: int) -> str:
+    """Return the origin of a log."""
+    row = one(reader, LOG, log=log)
+    assert row is not None, "a log has its row from the start"
+    return str(row["origin"])
+
+
+def leaf_at(reader: Reader, log: int, seq: int) -> bytes | None:
+    """Return the stored leaf hash of a position, or None."""
+    tile, place = divmod(seq, TILE_WIDTH)
+    row = one(reader, TILE, log=log, level=0, tile=tile)
+    leaf = b"" if row is None else bytes(row["hashes"][place * HASH_BYTES : (place + 1) * HASH_BYTES])
+    return leaf if len(leaf) == HASH_BYTES else None
 
 
 def stream_events(reader: Reader, log: int, name: str) -> list[StoredEntry]:
-    """Return the entries of a stream in order; an empty list when there is no such stream."""
+    """Return the entries of a stream in order, without headers; none when there is no such stream."""
     found = reader.execute(_stream_query(), {"log": log, "name": name})
     return [stored(dict(row)) for row in found.mappings()]
 

@@ -36,7 +36,9 @@ from ledger.trust import Trust
 from ledger.vault import Secret
 from ledger.walk import KEY_COLUMNS, Walk
 
-FENCED = ("ledger_log", "ledger_entry", "ledger_tile", "ledger_checkpoint")
+FENCED = (
+    "ledger_log", "ledger_entry", "ledger_tile", "ledger_checkpoint", "ledger_cosignature", "ledger_anchor",
+)  # fmt: skip
 # A trigger that stands in name only, or that sleeps for a replica, is no fence.
 _SQLITE_FENCES = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%RAISE(ABORT%'"
 _POSTGRES_FENCES = """

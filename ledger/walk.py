@@ -17,9 +17,9 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.checkpoint import NoteKey, parse_vkey
 from ledger.db import Reader
-from ledger.entry import ZERO, Entry, entry_hash, parse_entry
+from ledger.entry import ZERO, Entry, entry_hash, header_bytes, parse_entry
 from ledger.errors import Malformed, NotAllowed, Problem, Refused
-from ledger.event import Event, parse
+from ledger.event import Event, parse, time_text
 from ledger.keys import OPENED, Key, KeyRing, check_signatures, ended, introduced
 from ledger.raw import raw_column, raw_rows
 from ledger.report import FORMAT, Finding, Report
@@ -27,7 +27,7 @@ from ledger.signature import kid_of
 from ledger.store import CHECKPOINT, ENTRY, HASH_BYTES, HEAD, KEY, LOG, STREAM, TILE, TILE_WIDTH, VAULT
 from ledger.tree import EMPTY_ROOT
 from ledger.trust import Trust
-from ledger.types import to_ms
+from ledger.types import from_ms, to_ms
 from ledger.writer import key_of
 
 MAX_FINDINGS = 1000
@@ -151,6 +151,8 @@ class Walk:
     def tiles(self) -> None:
         """Read the stored leaves; they must fill tile after tile."""
         for level, tile, hashes in raw_rows(self.reader, TILE, "level", "tile", "hashes", log=self.log):
+            if level is not None and level > 0:
+                continue
             good = (
                 level == 0
                 and tile == len(self.leaves)
@@ -203,8 +205,9 @@ class Walk:
         event_bytes: bytes | None,
         *columns: Any,
     ) -> None:
-        data = (header or b"") + (signatures or b"") + (event_bytes or b"")
-        leaf, digest = self.leaf(seq), entry_hash(data)
+        leaf = self.leaf(seq)
+        data = self._bytes(seq, header, (signatures or b"") + (event_bytes or b""), columns[-1])
+        digest = entry_hash(data)
         if leaf != digest:
             self.add(seq, "ledger.leaf_missing" if leaf is None else "ledger.leaf_mismatch")
         before, self.last_hash = self.last_hash, digest
@@ -217,7 +220,7 @@ class Walk:
             self.last_time = None
             return
         self._header(seq, entry, before, sound=leaf == digest)
-        if (entry.header, entry.envelope.head) != (header, signatures):
+        if entry.header != (header or entry.header) or entry.envelope.head != signatures:
             self.add(seq, "ledger.column_mismatch", "header")
         believed = self._signed(seq, entry, event) or leaf == digest
         if believed and entry.seq == seq:
@@ -226,6 +229,27 @@ class Walk:
             self.commitments.update(map(bytes.fromhex, event.commitments.values()))
         else:
             self._lose(seq, seq + 1)
+
+    def _bytes(self, seq: int, header: bytes | None, envelope: bytes, recorded_at: Any) -> bytes:
+        """Return the entry's bytes; a header that is not stored follows from what stands beside it.
+
+        Where leaf and bytes of the entry before disagree, that one is named already and either may be the
+        true one: what makes this entry's own leaf is taken.
+        """
+        if header or not isinstance(recorded_at, int):
+            return (header or b"") + envelope
+        try:
+            moment = time_text(from_ms(recorded_at))
+        except OverflowError:
+            return envelope
+        stored = self.leaf(seq - 1) if seq else None
+        made = envelope
+        for before in (stored, self.last_hash):
+            if before is not None and len(before) == HASH_BYTES:
+                made = header_bytes(self.origin, seq, moment, before.hex()) + envelope
+                if entry_hash(made) == self.leaf(seq):
+                    break
+        return made
 
     def _header(self, seq: int, entry: Entry, before: bytes, *, sound: bool) -> None:
         if entry.seq != seq:

@@ -29,6 +29,7 @@ from ledger.store import (
     TILE,
     TILE_WIDTH,
     VAULT,
+    leaf_at,
     log_number,
     one,
     rows,
@@ -155,12 +156,16 @@ class Ledger:
         if row["event"] != envelope.event:
             raise Conflict(Problem("ledger.idempotency_conflict", "/idem", {"seq": row["seq"]}))
         # The signature may differ (not every algorithm repeats itself); what was attested does not.
-        entry = stored(row).parse()
-        return self._answer(entry, repeated=True)
+        found = stored(row)
+        leaf = leaf_at(reads.reader, self.log, found.seq)
+        assert leaf is not None, "an entry and its leaf go in together"
+        return self._answer(found.seq, leaf, found.recorded_at, found.envelope, repeated=True)
 
-    def _answer(self, entry: Entry, *, repeated: bool = False) -> Recorded:
-        receipt = Receipt(self.origin, entry.seq, entry.hash, entry.recorded_at)
-        return Recorded(receipt, self.signer.sign(receipt.text), entry.envelope.hash, repeated)
+    def _answer(
+        self, seq: int, leaf: bytes, recorded_at: datetime, envelope: Envelope, *, repeated: bool = False
+    ) -> Recorded:
+        receipt = Receipt(self.origin, seq, leaf, recorded_at)
+        return Recorded(receipt, self.signer.sign(receipt.text), envelope.hash, repeated)
 
     def _append(self, prepared: Prepared) -> Recorded | None:
         """Write under the lock; None when the read set no longer holds."""
@@ -186,7 +191,7 @@ class Ledger:
                 row = {"commitment": secret.commitment, "subject": secret.subject, "salt": secret.salt}
                 if one(writer, VAULT, log=self.log, commitment=secret.commitment) is None:
                     writer.execute(inserting(VAULT), {"log": self.log, **row, "value": secret.value})
-        return self._answer(entry)
+        return self._answer(entry.seq, entry.hash, entry.recorded_at, entry.envelope)
 
     def _insert(self, writer: Writer, entry: Entry, event: Event) -> None:
         _learn_keys(writer, self.log, event, entry.seq)
@@ -204,7 +209,7 @@ class Ledger:
                 "key": key["key"],
                 "idem": UUID(event.idem).bytes,
                 "recorded_at": to_ms(entry.recorded_at),
-                "header": entry.header,
+                "header": b"",  # follows from the columns and the leaf before
                 "signatures": entry.envelope.head,
                 "event": data[len(entry.header) + len(entry.envelope.head) :],
             },

@@ -107,16 +107,16 @@ class Replay:
     def take(self, stored: StoredEntry) -> None:
         """Judge the next entry and write what follows; raise Refused when it was not allowed."""
         event, _ = read_stored(stored)
-        entry = stored.parse()
+        envelope = stored.envelope
         new = {key.kid: key for key in introduced(event, stored.seq)}
         keys = [new.get(actor.kid) or self._ring.get(actor.kid) for actor in event.actors]
         known = tuple(key for key in keys if key is not None)
         try:
             if len(known) != len(keys):
                 raise NotAllowed(Problem("ledger.key_unknown", "/actors"))
-            act = Act(event, entry.envelope, known, entry.recorded_at)
+            act = Act(event, envelope, known, stored.recorded_at)
             for change in self._judge(self.reads, act):
-                self.reads.apply(change, {SEQ: stored.seq, RECORDED_AT: entry.recorded_at})
+                self.reads.apply(change, {SEQ: stored.seq, RECORDED_AT: stored.recorded_at})
         finally:
             # Keys and streams are the ledger's own: they stand whether or not the act was allowed.
             self._learn(event, stored.seq)

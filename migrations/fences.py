@@ -4,7 +4,7 @@ They stop mistakes and slow an attacker down; whoever owns the database can take
 proofs exist. Every trigger is called ``<table>_no_<operation>``: the verifier looks for those names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, text
 
@@ -16,6 +16,8 @@ FENCED = {
     "ledger_entry": (("log", "seq"), ("log", "stream", "stream_seq"), ("log", "key", "idem")),
     "ledger_tile": (("log", "level", "tile"),),
     "ledger_checkpoint": (("log", "size"),),
+    "ledger_cosignature": (("log", "size", "name", "key_id"),),
+    "ledger_anchor": (("log", "size", "authority"),),
 }
 # A tile is the one that changes in place, and only by growing at its end.
 _TILE_KEPT = "NEW.log = OLD.log AND NEW.level = OLD.level AND NEW.tile = OLD.tile"
@@ -29,22 +31,26 @@ _APPENDER_RIGHTS = {
     "ledger_log": "INSERT",
     "ledger_entry": "INSERT",
     "ledger_checkpoint": "INSERT",
+    "ledger_cosignature": "INSERT",
+    "ledger_anchor": "INSERT",
     "ledger_tile": "INSERT, UPDATE (hashes)",
     "ledger_head": "INSERT, UPDATE (size, hash, recorded_at)",
     "ledger_stream": "INSERT, UPDATE (length, head)",
-    "ledger_key": "INSERT, UPDATE (until)",
+    "ledger_key": "INSERT, UPDATE (until, counted)",
+    "vault_sealed": "INSERT, DELETE",
     "vault_value": "INSERT, DELETE",
 }
 
 
-def fence(connection: Connection) -> None:
-    """Create the triggers; raises when one is there already."""
-    for statement in _sqlite() if is_sqlite(connection) else _postgres():
+def fence(connection: Connection, tables: Iterable[str] = FENCED) -> None:
+    """Create the triggers of these tables; raises when one is there already."""
+    for statement in (_sqlite if is_sqlite(connection) else _postgres)(tables):
         connection.exec_driver_sql(statement)
 
 
-def _sqlite() -> Iterator[str]:
-    for table, keys in FENCED.items():
+def _sqlite(tables: Iterable[str]) -> Iterator[str]:
+    for table in tables:
+        keys = FENCED[table]
         kept = "0"
         if table == "ledger_tile":
             kept = f"{_TILE_KEPT} AND substr(NEW.hashes, 1, length(OLD.hashes)) IS OLD.hashes"
@@ -60,15 +66,15 @@ def _sqlite() -> Iterator[str]:
         yield f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {there} {refuse}"
 
 
-def _postgres() -> Iterator[str]:
+def _postgres(tables: Iterable[str]) -> Iterator[str]:
     yield """
-        CREATE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        CREATE OR REPLACE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             RAISE EXCEPTION USING ERRCODE = 'restrict_violation',
                 MESSAGE = TG_TABLE_NAME || ' is append-only';
         END $$
     """
-    for table in FENCED:
+    for table in tables:
         kept = "false"
         if table == "ledger_tile":
             kept = f"{_TILE_KEPT} AND substr(NEW.hashes, 1, length(OLD.hashes)) = OLD.hashes"

@@ -9,6 +9,7 @@ from api.answers import Json
 from api.deps import ReadOnly, TheHome
 from api.scope import View
 from ledger.db import reading
+from ledger.entry import parse_entry
 from ledger.errors import NotFound, Problem
 from ledger.event import Event, parse
 from ledger.publisher import last_checkpoint, prove
@@ -28,7 +29,7 @@ def show_entry(seq: Seq, read: ReadOnly) -> Json:
     """Show an entry: its bytes, verbatim, and their hash, which is its leaf in the tree."""
     with read() as view:
         stored, event = _visible_entry(view, seq)
-    entry = stored.parse()
+    entry = parse_entry(stored.data)
     return Json(
         {
             **_shown(stored, event),

@@ -146,7 +146,7 @@ def _acts(view: View, reads: Reads, manifest: str) -> tuple[list[dict[str, Any]]
     acts = []
     head = ""
     for one, event, body in read:
-        head = one.parse().envelope.hash
+        head = one.envelope.hash
         acts.append(
             {
                 "seq": one.seq,

@@ -86,7 +86,7 @@ def upgrade() -> None:
         sa.Column("value", sa.String, nullable=False),
         sa.PrimaryKeyConstraint("log", "commitment"),
     )
-    fence(op.get_bind())
+    fence(op.get_bind(), ("ledger_log", "ledger_entry", "ledger_tile", "ledger_checkpoint"))
 
 
 def _of_a_log(name: str, *parts: sa.schema.SchemaItem) -> None:

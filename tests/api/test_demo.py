@@ -210,7 +210,7 @@ def test_registers_show_who_is_confirmed_who_signs_for_whom_and_both_maps(played
         permits = list(reader.execute(select(PERMIT)))
         sites = list(reader.execute(select(SITE)))
         parties = list(reader.execute(select(ORGANISATION)))
-        signed = [stored.parse().envelope.event for stored in entries(reader, played.home.ledger.log)]
+        signed = [stored.event for stored in entries(reader, played.home.ledger.log)]
     assert sum(not permit.confirmed for permit in permits) == 1
     outside = {facility.site for facility in FACILITIES if facility.district is None}
     assert all((site.site in outside) == (site.district is None or site.commune is None) for site in sites)

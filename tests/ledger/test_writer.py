@@ -95,7 +95,7 @@ def test_a_receipt_is_signed_and_names_the_entry(world: World) -> None:
         entry = entry_at(reader, world.log, done.receipt.seq)
         assert entry is not None
         assert entry.hash == entry_hash(entry.data) == done.receipt.entry_hash
-        assert entry.parse().envelope.hash == done.envelope_hash
+        assert entry.envelope.hash == done.envelope_hash
         assert leaf_hashes(reader, world.log)[done.receipt.seq] == done.receipt.entry_hash
         assert entry_at(reader, world.log, 99) is None
         assert [e.seq for e in stream_events(reader, world.log, "notes")] == [done.receipt.seq]

@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 import ledger.store  # noqa: F401  its tables belong to the metadata
 from api.database import migrations_config, newest_revision, revision_of, upgrade
 from ledger.db import open_engine, reading
+from migrations.fences import FENCED
 
 LEDGER_TABLES = {
     "ledger_log", "ledger_entry", "ledger_tile", "ledger_head",
@@ -51,8 +52,8 @@ def test_a_database_never_migrated_has_no_revision(tmp_path: Path) -> None:
 
 def test_a_failing_migration_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = open_engine(str(tmp_path / "broken.db"))
-    monkeypatch.setattr("migrations.fences.FENCED", {"no_such_table": (("log",),)})
-    with pytest.raises(Exception, match="no_such_table"):
+    monkeypatch.setitem(FENCED, "ledger_tile", (("no_such_column",),))
+    with pytest.raises(Exception, match="no_such_column"):
         upgrade(engine)
     with reading(engine) as reader:
         assert reader.execute(text("SELECT count(*) FROM sqlite_master")).scalar_one() == 0
