@@ -1,8 +1,12 @@
 """Signature lines: the three schemes, the algorithms that a key may have, and the rules to verify them.
 
-A key's algorithm is fixed when the key is registered and never taken from the message. Ed25519 and ML-DSA-44
-sign as their standards say; ECDSA P-256 is 64 bytes ``r ‖ s`` with the low ``s`` (one signature, one
-encoding); RSA of 2,048 to 4,096 bits is PKCS #1 v1.5 with SHA-256, as public authorities in Viet Nam issue.
+A key's algorithm is fixed when the key is registered and never taken from the message. ML-DSA-44 signs as
+its standard says; ECDSA P-256 is 64 bytes ``r ‖ s`` with the low ``s`` (one signature, one encoding); RSA of
+2,048 to 4,096 bits is PKCS #1 v1.5 with SHA-256, as public authorities in Viet Nam issue.
+
+Implementations of Ed25519 disagree at the edges of RFC 8032, so one rule is pinned. The public key is the
+canonical encoding of a point of prime order; ``R`` is a canonical encoding and not of small order, ``S`` is
+below the group's order, and the equation is the one without cofactor. Under it every verifier agrees.
 """
 
 import base64
@@ -11,19 +15,27 @@ import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
+from nacl.exceptions import BadSignatureError
 
 from ledger.errors import Malformed, NotAllowed, Problem
 
 PAYLOAD_TYPE = "application/vnd.ctnh.event+json"
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 RSA_BITS = range(2048, 4097)
+# A smaller exponent has a history of forgeries, a huge one makes each verification slow.
+RSA_EXPONENTS = range(65_537, 2**32, 2)
+ED25519_KEY_BYTES = 32
+ED25519_SIGNATURE_BYTES = 64
 MAX_VALUE = 8192
+KEYS_REMEMBERED = 4096
 
 PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey | mldsa.MLDSA44PublicKey
 PrivateKey = (
@@ -31,15 +43,13 @@ PrivateKey = (
 )
 
 _KID = re.compile(r"[0-9a-f]{64}")
-# Encodings of the points of small order and their non-canonical twins: a signature under such a "key" can
-# hold for any message, and verifiers disagree on them.
-_ED25519_SMALL_ORDER = frozenset(
+# The canonical encodings of the eight points of small order. A spelling of them that is not canonical never
+# equals the ``R`` that a verifier computes.
+ED25519_SMALL_ORDER = frozenset(
     bytes.fromhex(point)
     for point in (
         "0100000000000000000000000000000000000000000000000000000000000000",
-        "0100000000000000000000000000000000000000000000000000000000000080",
         "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
         "0000000000000000000000000000000000000000000000000000000000000000",
         "0000000000000000000000000000000000000000000000000000000000000080",
         "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
@@ -48,7 +58,6 @@ _ED25519_SMALL_ORDER = frozenset(
         "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
     )
 )
-_ED25519_PRIME = 2**255 - 19
 
 
 class Scheme(StrEnum):
@@ -144,11 +153,12 @@ def kid_of(key: PublicKey) -> str:
     return hashlib.sha256(spki(key)).hexdigest()
 
 
+@lru_cache(maxsize=KEYS_REMEMBERED)
 def load_public_key(der: bytes) -> tuple[Algorithm, PublicKey]:
-    """Return the algorithm and key of DER SubjectPublicKeyInfo.
+    """Return the algorithm and key of DER SubjectPublicKeyInfo; what was read lately is remembered.
 
-    Raises Malformed when the bytes are not the canonical encoding of a key that the ledger takes:
-    another curve, an RSA key outside 2,048–4,096 bits, an Ed25519 point of small order or not reduced.
+    Raises Malformed when the bytes are not the canonical encoding of a key that the ledger takes: another
+    curve, an RSA key outside 2,048–4,096 bits, an Ed25519 point that is not canonical or not of prime order.
     """
     try:
         key = serialization.load_der_public_key(der)
@@ -162,18 +172,34 @@ def load_public_key(der: bytes) -> tuple[Algorithm, PublicKey]:
 
 def _accept(key: object) -> tuple[Algorithm, PublicKey] | None:
     match key:
-        case ed25519.Ed25519PublicKey():
-            raw = key.public_bytes_raw()
-            y = int.from_bytes(raw, "little") & (2**255 - 1)
-            weak = raw in _ED25519_SMALL_ORDER or y >= _ED25519_PRIME
-            return None if weak else (Algorithm.ED25519, key)
+        case ed25519.Ed25519PublicKey() if ed25519_key_accepted(key.public_bytes_raw()):
+            return Algorithm.ED25519, key
         case ec.EllipticCurvePublicKey() if isinstance(key.curve, ec.SECP256R1):
             return Algorithm.P256, key
-        case rsa.RSAPublicKey() if key.key_size in RSA_BITS:
+        case rsa.RSAPublicKey() if key.key_size in RSA_BITS and key.public_numbers().e in RSA_EXPONENTS:
             return Algorithm.RSA, key
         case mldsa.MLDSA44PublicKey():
             return Algorithm.MLDSA44, key
     return None
+
+
+@lru_cache(maxsize=KEYS_REMEMBERED)
+def ed25519_key_accepted(public: bytes) -> bool:
+    """Tell whether 32 bytes are the canonical encoding of a point of prime order."""
+    return len(public) == ED25519_KEY_BYTES and crypto_core_ed25519_is_valid_point(public)
+
+
+def verify_ed25519(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Tell whether ``signature`` is the 32-byte key's over ``message``, under the pinned rule."""
+    if len(signature) != ED25519_SIGNATURE_BYTES or signature[:32] in ED25519_SMALL_ORDER:
+        return False
+    if not ed25519_key_accepted(public):
+        return False
+    try:
+        crypto_sign_open(signature + message, public)
+    except BadSignatureError:
+        return False
+    return True
 
 
 def sign(key: PrivateKey, message: bytes) -> bytes:
@@ -193,7 +219,9 @@ def verify_raw(key: PublicKey, signature: bytes, message: bytes) -> bool:
     """Tell whether ``signature`` is the key's over ``message``, under the ledger's one rule per algorithm."""
     try:
         match key:
-            case ed25519.Ed25519PublicKey() | mldsa.MLDSA44PublicKey():
+            case ed25519.Ed25519PublicKey():
+                return verify_ed25519(key.public_bytes_raw(), signature, message)
+            case mldsa.MLDSA44PublicKey():
                 key.verify(signature, message)
             case rsa.RSAPublicKey():
                 key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
