@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import json
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -8,16 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.tiles import grow, subtree
 from ledger.tree import (
     EMPTY_ROOT,
     CompactRange,
     consistency_proof,
     inclusion_proof,
+    is_subtree,
     leaf_hash,
     node_hash,
     root,
     verify_consistency,
     verify_inclusion,
+    verify_subtree,
 )
 from tests.ledger.vectors import read, vectors
 
@@ -105,6 +109,95 @@ def test_a_growing_tree_knows_its_root_at_every_size(size: int) -> None:
     for leaf in LEAVES[:size]:
         tree.push(leaf)
     assert tree.root() == naive(0, size)
+
+
+@given(st.integers(0, WIDEST), st.lists(st.integers(0, WIDEST), max_size=5))
+def test_a_growing_tree_does_not_mind_how_leaves_come(size: int, cuts: list[int]) -> None:
+    tree = CompactRange()
+    for start, stop in pairwise([0, *sorted(min(cut, size) for cut in cuts), size]):
+        tree.extend(LEAVES[start:stop])
+        assert (tree.size, tree.root()) == (stop, naive(0, stop))
+        again = CompactRange.from_json(json.loads(json.dumps(tree.to_json())))
+        assert (again.size, again.nodes) == (tree.size, tree.nodes)
+        if stop < size:
+            again.push(LEAVES[stop])
+            assert again.root() == naive(0, stop + 1)
+
+
+def test_the_nodes_are_complete_subtrees_from_left_to_right() -> None:
+    tree = CompactRange()
+    tree.extend(LEAVES[:13])
+    assert tree.nodes == (naive(0, 8), naive(8, 12), naive(12, 13))
+
+
+@given(st.integers(0, WIDEST), st.integers(0, WIDEST))
+def test_ranges_side_by_side_are_joined_when_they_are_aligned(middle: int, size: int) -> None:
+    middle, size = sorted((middle, size))
+    left, right = CompactRange(), CompactRange()
+    left.extend(LEAVES[:middle])
+    right.extend(LEAVES[middle:size])
+    widest = 1 << max((size - middle).bit_length() - 1, 0)
+    if middle % widest:
+        with pytest.raises(ValueError, match="aligned"):
+            left.join(right)
+        assert left.size == middle
+    else:
+        left.join(right)
+        assert (left.size, left.root()) == (size, naive(0, size))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, [], {}, {"size": 0}, {"nodes": []}, {"size": True, "nodes": ["00" * 32]},
+        {"size": -1, "nodes": []}, {"size": -2, "nodes": ["00" * 32]}, {"size": 1.0, "nodes": ["00" * 32]},
+        {"size": 1, "nodes": []}, {"size": 0, "nodes": ["00" * 32]}, {"size": 3, "nodes": ["00" * 32]},
+        {"size": 1, "nodes": ["AA" * 32]}, {"size": 1, "nodes": ["00" * 31]}, {"size": 1, "nodes": [7]},
+        {"size": 1, "nodes": ["00" * 32 + "\n"]}, {"size": 1, "nodes": ("00" * 32,)},
+        {"size": 1, "nodes": ["00" * 32], "more": 1},
+    ],
+)  # fmt: skip
+def test_what_is_no_range_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="not "):
+        CompactRange.from_json(value)
+
+
+def test_nodes_must_be_hashes() -> None:
+    with pytest.raises(ValueError, match="not the nodes"):
+        CompactRange(1, [bytes(31)])
+
+
+def test_what_is_a_subtree() -> None:
+    assert [(start, stop) for stop in range(6) for start in range(-1, 6) if is_subtree(start, stop)] == [
+        (0, 1), (0, 2), (1, 2), (0, 3), (2, 3), (0, 4), (2, 4), (3, 4), (0, 5), (4, 5),
+    ]  # fmt: skip
+
+
+def test_a_subtree_that_is_no_subtree_is_not_proved() -> None:
+    roots = {"subtree_root": naive(0, 4), "tree_root": naive(0, 4)}
+    assert verify_subtree(0, 4, 4, (), **roots)
+    for start, stop, size in ((0, 5, 4), (-4, 4, 4), (1, 4, 4), (4, 4, 4), (0, 3, 4)):
+        assert not verify_subtree(start, stop, size, (), **roots)
+    assert not verify_subtree(0, 4, 4, (), subtree_root=naive(0, 4), tree_root=naive(0, 3))
+    assert not verify_subtree(0, 4, 4, (), subtree_root=naive(0, 3), tree_root=naive(0, 4))
+
+
+@given(st.integers(1, WIDEST), st.data())
+def test_a_changed_subtree_proof_proves_nothing(size: int, data: st.DataObject) -> None:
+    stop = data.draw(st.integers(1, size))
+    start = data.draw(st.sampled_from([at for at in range(stop) if is_subtree(at, stop)]))
+    tiles = grow(lambda _level, _tile: b"", 0, LEAVES[:size])
+    proof = subtree(lambda level, tile: tiles[level, tile].hashes, start, stop, size)
+    roots = {"subtree_root": naive(start, stop), "tree_root": naive(0, size)}
+    assert verify_subtree(start, stop, size, proof, **roots)
+    nodes = [bytearray(node) for node in (*roots.values(), *proof)]
+    at = data.draw(st.integers(0, len(nodes) - 1))
+    nodes[at][data.draw(st.integers(0, 31))] ^= 1 << data.draw(st.integers(0, 7))
+    within, whole, *path = [bytes(node) for node in nodes]
+    assert not verify_subtree(start, stop, size, path, subtree_root=within, tree_root=whole)
+    other = data.draw(st.integers(0, size - 1))
+    if other != start:
+        assert not verify_subtree(other, stop, size, proof, **roots)
 
 
 def test_consecutive_roots_differ() -> None:
