@@ -3,7 +3,8 @@
 A key enters with `log.opened.v1` (the operator's roots), `key.registered.v1` (signed by its holder, which
 proves possession, and by a sponsor) or `key.rotated.v1` (signed by the old key and the new), and ends with
 `key.revoked.v1` or a rotation. A signature counts when its key was active at that position, so a stolen
-key cannot be used for the past, and revoking it does not undo what it signed before.
+key cannot be used for the past, and revoking it does not undo what it signed before. A key that counts its
+acts (`key_seq`) begins with 0 and leaves nothing out: whoever drops one of its acts leaves a gap.
 """
 
 import re
@@ -12,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ledger.entry import Envelope
-from ledger.errors import Malformed, NotAllowed, Problem
-from ledger.event import Event
+from ledger.errors import Conflict, Malformed, NotAllowed, Problem
+from ledger.event import Actor, Event
 from ledger.signature import Algorithm, PublicKey, kid_of, load_public_key, spki, unb64, verify_line
 from ledger.signature import b64 as b64url
 
@@ -29,7 +30,10 @@ _PARTY = re.compile(r"[a-z0-9][a-z0-9._:/-]{0,99}")  # as an actor names it; a l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A key in its time: active from ``since`` to ``until``, both positions of entries."""
+    """A key in its time: active from ``since`` to ``until``, both positions of entries.
+
+    ``counted`` is the last ``key_seq`` that it signed, None while it has not begun to count.
+    """
 
     kid: str
     party: str
@@ -38,6 +42,7 @@ class Key:
     custody: str
     since: int
     until: int | None = None
+    counted: int | None = None
 
     def active_at(self, seq: int) -> bool:
         """Tell whether the key may sign the entry at ``seq``; it may still sign its own end."""
@@ -146,6 +151,28 @@ def check_signatures(
     return tuple(keys)
 
 
+def check_count(actor: Actor, key: Key) -> None:
+    """Raise Conflict unless the actor's ``key_seq`` is the next of its key: 0 first, and no way back.
+
+    The value to keep for the key is then `counted_after`.
+    """
+    expected = _next_count(key)
+    if actor.key_seq is None and key.counted is None:
+        return
+    if actor.key_seq != expected:
+        found = "null" if actor.key_seq is None else actor.key_seq
+        raise Conflict(Problem("ledger.key_seq_gap", "/actors", {"expected": expected, "found": found}))
+
+
+def counted_after(event: Event) -> dict[str, int]:
+    """Return the counts at which the event leaves its actors' keys, by kid; most keys do not count."""
+    return {actor.kid: actor.key_seq for actor in event.actors if actor.key_seq is not None}
+
+
+def _next_count(key: Key) -> int:
+    return 0 if key.counted is None else key.counted + 1
+
+
 def _check_key_event(event: Event, new: Mapping[str, Key]) -> None:
     """Refuse a key event that is not signed by the keys it brings and, at a rotation, the one it ends."""
     if event.kind == OPENED:
@@ -155,6 +182,15 @@ def _check_key_event(event: Event, new: Mapping[str, Key]) -> None:
         possessed = set(new) <= holders and (event.kind != ROTATED or ended(event) in holders)
     if not possessed:
         raise NotAllowed(Problem("ledger.key_not_possessed", "/actors"))
+
+
+@dataclass(frozen=True, slots=True)
+class CountGap:
+    """A key that counts did not go on where it stood; ``found`` is None when it gave no ``key_seq``."""
+
+    kid: str
+    expected: int
+    found: int | None
 
 
 class KeyRing:
@@ -167,12 +203,27 @@ class KeyRing:
         """Return the key, active or ended, or None."""
         return self._keys.get(kid)
 
-    def learn(self, event: Event, seq: int) -> None:
-        """Take in what the event at ``seq`` says of keys."""
+    def learn(self, event: Event, seq: int) -> tuple[CountGap, ...]:
+        """Take in what the event at ``seq`` says of keys; return where one that counts left acts out."""
         for key in introduced(event, seq):
             self._keys[key.kid] = key
+        gaps = []
+        for actor in event.actors:
+            if (known := self._keys.get(actor.kid)) is None:
+                continue
+            try:
+                check_count(actor, known)
+            except Conflict:
+                gaps.append(CountGap(actor.kid, _next_count(known), actor.key_seq))
+            if actor.key_seq is not None:
+                self._keys[actor.kid] = replace(known, counted=actor.key_seq)
         if (kid := ended(event)) and kid in self._keys:
             self._keys[kid] = replace(self._keys[kid], until=seq)
+        return tuple(gaps)
+
+    def ended_at(self, seq: int) -> Key | None:
+        """Return the key that the entry at ``seq`` ended, if it did."""
+        return next((key for key in self._keys.values() if key.until == seq), None)
 
     def all(self) -> list[Key]:
         """Return every key in the order of registration."""

@@ -2,15 +2,32 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from ledger.db import reading
 from ledger.errors import Conflict, Malformed, NotAllowed
-from ledger.event import Actor, parse
-from ledger.keys import HOLDER, KeyRing, ended, introduced, key_fields
+from ledger.event import Actor, Event, parse
+from ledger.keys import (
+    HOLDER,
+    CountGap,
+    Key,
+    KeyRing,
+    check_count,
+    check_signatures,
+    counted_after,
+    ended,
+    introduced,
+    key_fields,
+)
 from ledger.signature import Algorithm
 from ledger.store import KEY, entries, rows
-from tests.ledger.world import OPERATORS, World, lived_in, signer
+from tests.ledger.world import OPERATORS, ORIGIN, START, World, lived_in, signer
+
+# A world that only makes events.
+REGISTRATIONS = World.__new__(World)
+REGISTRATIONS.origin, REGISTRATIONS.numbers, REGISTRATIONS.heads = ORIGIN, 0, {}
 
 
 def key_rows(world: World) -> list[dict[str, Any]]:
@@ -168,3 +185,94 @@ def test_most_events_say_nothing_of_keys(sqlite_engine: Engine) -> None:
     event = World(sqlite_engine).written("text", signer("an"))
     assert introduced(event, 1) == ()
     assert ended(event) is None
+
+
+def registered(name: str, since: int = 1) -> Key:
+    (key,) = introduced(REGISTRATIONS.registration(name, signer(name)), since)
+    return key
+
+
+def acted(key_seq: int | None, by: str = "an") -> Event:
+    actor = Actor(party=by, role="writer", kid=signer(by).kid, key_seq=key_seq)
+    return REGISTRATIONS.event("note.written.v1", [actor], {"text": "x"})
+
+
+@pytest.mark.parametrize(
+    ("counted", "key_seq", "expected"),
+    [
+        (None, None, None),
+        (None, 0, None),
+        (None, 1, 0),
+        (0, 1, None),
+        (0, 0, 1),
+        (0, 2, 1),
+        (0, None, 1),
+        (41, 42, None),
+        (41, 41, 42),
+        (41, 0, 42),
+    ],
+)
+def test_a_key_that_counts_begins_with_zero_and_leaves_nothing_out(
+    counted: int | None, key_seq: int | None, expected: int | None
+) -> None:
+    actor, key = acted(key_seq).actors[0], replace(registered("an"), counted=counted)
+    if expected is None:
+        check_count(actor, key)
+        return
+    with pytest.raises(Conflict, match="key_seq_gap") as caught:
+        check_count(actor, key)
+    found = "null" if key_seq is None else key_seq
+    assert caught.value.problems[0].facts == {"expected": expected, "found": found}
+
+
+def test_the_count_of_each_actor_is_kept_apart() -> None:
+    two = replace(acted(3), actors=(acted(3).actors[0], acted(None, "binh").actors[0]))
+    assert counted_after(two) == {signer("an").kid: 3}
+
+
+@given(st.lists(st.integers(0, 5) | st.none(), max_size=30))
+def test_the_ring_names_every_gap_and_only_those(counts: list[int | None]) -> None:
+    ring = KeyRing()
+    ring.learn(REGISTRATIONS.registration("an", signer("an")), 1)
+    last: int | None = None
+    for seq, key_seq in enumerate(counts, start=2):
+        expected = 0 if last is None else last + 1
+        good = key_seq == expected or (key_seq is None and last is None)
+        gaps = ring.learn(acted(key_seq), seq)
+        assert gaps == (() if good else (CountGap(signer("an").kid, expected, key_seq),))
+        last = last if key_seq is None else key_seq
+        known = ring.get(signer("an").kid)
+        assert known is not None
+        assert known.counted == last
+
+
+def test_an_act_dropped_from_the_middle_leaves_a_gap() -> None:
+    ring = KeyRing()
+    ring.learn(REGISTRATIONS.registration("an", signer("an")), 1)
+    found = [ring.learn(acted(n), seq) for seq, n in enumerate((0, 1, 3, 4), start=2)]
+    assert found == [(), (), (CountGap(signer("an").kid, 2, 3),), ()]
+
+
+def test_a_key_counts_from_the_act_that_brings_it_in() -> None:
+    ring = KeyRing()
+    event = REGISTRATIONS.registration("an", signer("an"))
+    holder, sponsor = event.actors
+    assert ring.learn(replace(event, actors=(replace(holder, key_seq=0), sponsor)), 1) == ()
+    assert ring.learn(acted(1), 2) == ()
+
+
+def test_a_stolen_key_cannot_write_into_the_past(engine: Engine) -> None:
+    world = World(engine).open().register("an")
+    world.note("before")
+    world.revoke("an")
+    with pytest.raises(NotAllowed, match="key_revoked"):
+        world.note("dated back", occurred_at=START)
+    with reading(world.engine) as reader:
+        entry = list(entries(reader, world.log))[2]
+    (key,) = (row for row in key_rows(world) if row["kid"] == signer("an").kid)
+    known = replace(registered("an"), since=key["since"], until=key["until"])
+    event = parse(entry.event)
+    assert check_signatures(entry.envelope, event, 2, lambda _: known) == (known,)
+    for seq in (0, 4):
+        with pytest.raises(NotAllowed, match="key_revoked"):
+            check_signatures(entry.envelope, event, seq, lambda _: known)
