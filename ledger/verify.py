@@ -8,7 +8,8 @@
    of a key comes twice.
 5. The tables that follow from the entries are what a replay gives, no row belongs to a log that is not
    there, and the fences stand.
-6. Every checkpoint is signed by a log key, and its root is the root over the stored leaves.
+6. Every checkpoint is signed by a log key, and its root is the root over the stored leaves. Every anchor is
+   recorded by an entry, of such a checkpoint, and its time stamp holds where the trust file names roots.
 7. Every personal value opens a commitment of some event; one that is gone is redacted, not tampered with.
 8. The caller's own steps: the replay of what the events mean, once the entries themselves are sound; after a
    damaged entry every later act would look forbidden.
@@ -24,6 +25,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from ledger.anchor import anchors
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.db import Reader, is_sqlite
 from ledger.errors import Malformed, Refused
@@ -58,7 +60,7 @@ def verify(
     run = _Run(reader, origin or (trust.origin if trust else None), trust)
     run.steps(run.log_row, run.tiles, run.entries)
     run.meant = bool(further) and not run.found
-    run.steps(run.derived, run.fences, run.checkpoints, run.vault)
+    run.steps(run.derived, run.fences, run.checkpoints, run.anchors, run.vault)
     if run.meant:
         run.steps(*(partial(run.caller, step) for step in further))
     return run.report()
@@ -129,13 +131,28 @@ class _Run(Walk):
             if size > self.size:
                 self.add(self.size, "ledger.tail_missing", f"checkpoint {size}")
             place = self._grow(tree, place, size)
-            if place == size and tree.root() != checkpoint.root:
-                self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: root")
+            if place == size:
+                self.roots[size] = tree.root()
+                if tree.root() != checkpoint.root:
+                    self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: root")
         if self.trust is not None and self.checkpoint_size is None and self.size:
             # With nothing signed over them the entries are whatever the last one to hold the database made.
             self.add(None, "ledger.checkpoint_missing")
         self._grow(tree, place, self.leaf_count)
         self.root = tree.root()
+
+    def anchors(self) -> None:
+        """Check what outside authorities say of the checkpoints."""
+        roots = self.trust.tsa_roots if self.trust else ()
+        for finding in anchors(
+            self.reader,
+            self.log,
+            origin=self.origin,
+            root_at=self.roots.get,
+            tsa_roots=roots,
+            tally=self.anchored,
+        ):
+            self.add(finding.seq, finding.code, finding.detail)
 
     def _signed_heads(self) -> list[tuple[int, Checkpoint]]:
         """Return the checkpoints that a log key has signed, the one that the auditor kept among them."""

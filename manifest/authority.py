@@ -68,6 +68,7 @@ SIGNERS: dict[str, tuple[Roles, ...]] = {
     register.MandateRevoked.kind: (_PARTY,),
     register.NumbersAllocated.kind: (_REGISTRAR,),
     register.PlanDeclared.kind: (_GENERATOR,),
+    register.CheckpointAnchored.kind: (_one_of(Role.SERVICE),),
     GenerationDeclared.kind: (_GENERATOR,),
     OpeningDeclared.kind: (_GENERATOR,),
     GenerationAdjusted.kind: (_GENERATOR,),

@@ -61,6 +61,7 @@ LISTS: dict[str, tuple[str, ...]] = {
         "trust_named",
         "trust_nearby",
         "guard_not_checked",
+        "anchors_counted",
         "meaning_checked",
         "meaning_not_checked",
         "ratio_title",

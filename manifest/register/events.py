@@ -217,8 +217,25 @@ class PlanDeclared(Body):
     lines: Annotated[tuple[CodeMass, ...], Field(min_length=1, max_length=200)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointAnchored(Body):
+    """An outside authority has stamped a checkpoint; the token is kept beside the log, under its hash.
+
+    ``authority`` is the host (and port) that was asked, ``stamped_at`` the time that the token states.
+    """
+
+    kind: ClassVar[str] = "checkpoint.anchored.v1"
+    size: Annotated[int, Field(ge=1, le=2**53 - 1)]
+    root: Sha256
+    authority: Annotated[str, Field(pattern=r"^[a-z0-9\[][a-z0-9._:\[\]-]{0,199}$")]
+    token_sha256: Sha256
+    stamped_at: Annotated[
+        str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$")
+    ]
+
+
 REGISTER_EVENTS: tuple[type[Body], ...] = (
     LogOpened, KeyRegistered, KeyRotated, KeyRevoked, EditionAdopted, RuleSet, OrganisationRegistered,
     OrganisationAdmitted, SiteRegistered, PermitGranted, ApprovalGranted, MandateGranted, MandateRevoked,
-    NumbersAllocated, PlanDeclared,
+    NumbersAllocated, PlanDeclared, CheckpointAnchored,
 )  # fmt: skip

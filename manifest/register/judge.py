@@ -8,12 +8,13 @@ from ledger.changes import SEQ, Change, Insert, Put, Reads
 from ledger.errors import Problem, refuse
 from ledger.event import Event
 from ledger.keys import Key
-from ledger.store import KEY
+from ledger.store import ENTRY, KEY
 from manifest import rules
 from manifest.body import Body
 from manifest.reference import Reference, ReferenceRefused
 from manifest.register.events import (
     ApprovalGranted,
+    CheckpointAnchored,
     EditionAdopted,
     KeyRegistered,
     KeyRevoked,
@@ -65,6 +66,8 @@ def stream_of(body: Body) -> str | None:
             return "log"
         case EditionAdopted():
             return "reference"
+        case CheckpointAnchored():
+            return "anchors"
         case RuleSet():
             return f"rule:{body.rule}"
         case KeyRegistered():
@@ -392,6 +395,14 @@ def _plan(
     ]
 
 
+def _anchored(
+    reads: Reads, _event: Event, body: CheckpointAnchored, _keys: tuple[Key, ...], _reference: Reference
+) -> list[Change]:
+    if reads.one(ENTRY, seq=body.size - 1) is None:
+        refuse([Problem("manifest.anchor_beyond_log", "/body/size", {"size": body.size})])
+    return []
+
+
 _Judge = Callable[[Reads, Event, Any, tuple[Key, ...], Reference], list[Change]]
 _JUDGES: dict[type[Body], _Judge] = {
     LogOpened: _opened,
@@ -409,4 +420,5 @@ _JUDGES: dict[type[Body], _Judge] = {
     MandateRevoked: _mandate_revoked,
     NumbersAllocated: _numbers,
     PlanDeclared: _plan,
+    CheckpointAnchored: _anchored,
 }

@@ -32,7 +32,13 @@ def certificate() -> str:
     return made.public_bytes(serialization.Encoding.PEM).decode()
 
 
-TRUST = Trust(ORIGIN, (note_signer().key,), (signer("operator-a").kid,), (certificate(),))
+TRUST = Trust(
+    ORIGIN,
+    (note_signer().key,),
+    (signer("operator-a").kid,),
+    (certificate(),),
+    tsa_roots=(certificate(),),
+)
 
 
 def test_a_trust_file_survives_its_bytes(tmp_path: Path) -> None:
@@ -57,6 +63,8 @@ def test_a_trust_file_survives_its_bytes(tmp_path: Path) -> None:
         ({"root_kids": ["A" * 64]}, "/root_kids/0"),
         ({"pdf_roots": None}, "/pdf_roots"),
         ({"pdf_roots": ["no certificate"]}, "/pdf_roots/0"),
+        ({"tsa_roots": []}, "/tsa_roots"),
+        ({"tsa_roots": ["no certificate"]}, "/tsa_roots/0"),
     ],
 )
 def test_a_wrong_field_is_named(changes: dict[str, Any], path: str) -> None:

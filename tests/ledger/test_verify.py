@@ -22,7 +22,16 @@ from ledger.verify import verify
 from ledger.writer import Ledger
 from tests.conftest import NewEngine
 from tests.ledger.tampering import covered, unfenced
-from tests.ledger.world import OPERATORS, ORIGIN, World, accept, lived_in, note_signer, signer
+from tests.ledger.world import (
+    OPERATORS,
+    ORIGIN,
+    World,
+    accept,
+    lived_in,
+    note_signer,
+    post_quantum_signer,
+    signer,
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +78,7 @@ def test_a_clean_log_verifies(engine: Engine) -> None:
         "trust": "file",
         "checkpoint": {"size": 12},
         "signatures": 16,
+        "anchors": {"good": 0, "not_checked": 0},
         "personal": {"open": 2, "redacted": 0},
     }
     with reading(engine) as reader:
@@ -83,12 +93,15 @@ def test_without_a_trust_file_the_log_vouches_for_itself(engine: Engine) -> None
     assert report.as_json()["checkpoint"] is None
 
 
+LOG_KEYS = (note_signer().key, post_quantum_signer().key)
+
+
 @pytest.mark.parametrize(
     ("trust", "expected"),
     [
         (Trust("other.example/log", (note_signer().key,), ()), (None, "trust_mismatch")),
         (Trust(ORIGIN, (note_signer("evil").key,), ()), (0, "trust_mismatch")),
-        (Trust(ORIGIN, (note_signer().key,), (signer("evil").kid,)), (0, "trust_mismatch")),
+        (Trust(ORIGIN, LOG_KEYS, (signer("evil").kid,)), (0, "trust_mismatch")),
     ],
 )
 def test_a_log_that_is_not_the_trusted_one_is_named(
@@ -143,7 +156,7 @@ def test_the_caller_s_steps_add_their_findings(sqlite_engine: Engine) -> None:
 
 
 Tamper = Callable[[Connection], object]
-TRUST = Trust(ORIGIN, (note_signer().key,), tuple(signer(name).kid for name in OPERATORS))
+TRUST = Trust(ORIGIN, LOG_KEYS, tuple(signer(name).kid for name in OPERATORS))
 
 
 def at(table: Table, where: int, /, **values: Any) -> Tamper:
@@ -440,7 +453,7 @@ def test_a_rewritten_history_is_found_under_the_checkpoint(new_engine: NewEngine
 
 def test_a_checkpoint_of_a_stranger_s_key_is_found(sqlite_engine: Engine) -> None:
     world = lived_in(sqlite_engine)
-    world.log_signer = note_signer("evil")
+    world.log_signers = (note_signer("evil"), post_quantum_signer("evil"))
     world.note(by="binh.2")
     world.checkpoint()
     assert found(check(sqlite_engine)) == {(None, "note_unsigned")}
