@@ -12,17 +12,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
 from sqlalchemy import Engine
 
 from api.custody import Custody, MasterKey, new_kept_key, write_secret
 from api.database import upgrade
 from api.recorder import Signing, record
 from api.settings import Settings
-from ledger.checkpoint import NoteSigner
 from ledger.db import open_engine, reading, writing
 from ledger.errors import Conflict, NotFound, Problem
 from ledger.keys import key_fields
+from ledger.note import Kind, NoteSigner
 from ledger.publisher import last_checkpoint, publish
 from ledger.signature import KeySigner, PrivateKey
 from ledger.store import LOG, rows
@@ -37,6 +37,7 @@ from pdf.ca import CertificateAuthority
 OPERATOR = "org:operator"
 ROOTS = ("root-1", "root-2")
 SERVICE = "service"
+POST_QUANTUM = "log-mldsa.pem"
 Clock = Callable[[], datetime]
 
 
@@ -47,15 +48,23 @@ def wall_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """An opened deployment; ``clock`` tells the time wherever an edge needs it."""
+    """An opened deployment; ``clock`` tells the time wherever an edge needs it.
+
+    ``signers`` are the log's keys, the Ed25519 one first: all of them sign checkpoints, the first receipts.
+    """
 
     settings: Settings
     engine: Engine
     ledger: Ledger
     custody: Custody
     ca: CertificateAuthority
-    signer: NoteSigner
+    signers: tuple[NoteSigner, ...]
     clock: Clock
+
+    @property
+    def signer(self) -> NoteSigner:
+        """The log's Ed25519 key."""
+        return self.signers[0]
 
     @property
     def folder(self) -> Path:
@@ -75,7 +84,12 @@ class Home:
         memory = self.folder / "last-checkpoint.txt"
         remembered = memory.read_text(encoding="utf-8") if memory.exists() else None
         size, note = publish(
-            self.engine, self.ledger.log, self.ledger.origin, self.signer, remembered=remembered
+            self.engine,
+            self.ledger.log,
+            self.ledger.origin,
+            self.signers,
+            now=self.clock(),
+            remembered=remembered,
         )
         if note != remembered:
             part = memory.with_suffix(f".{os.getpid()}.part")
@@ -91,7 +105,7 @@ class Home:
             last = last_checkpoint(reader, self.ledger.log)
         return Trust(
             origin=self.ledger.origin,
-            log_keys=(self.signer.key,),
+            log_keys=tuple(signer.key for signer in self.signers),
             root_kids=kids,
             pdf_roots=(pem,),
             checkpoint=last[1] if last else None,
@@ -115,13 +129,11 @@ def open_home(settings: Settings, clock: Clock = wall_clock) -> Home:
         engine.dispose()
         facts = {"found": ", ".join(origins), "expected": settings.origin}
         raise Conflict(Problem("api.origin_differs", "", facts))
-    key = _load_key(settings.data_dir / "log.pem")
-    assert isinstance(key, ed25519.Ed25519PrivateKey)
-    signer = NoteSigner(settings.origin, key)
-    ledger = Ledger(engine, settings.origin, judge=Judge(reference.default()), signer=signer)
+    signers = _log_signers(settings)
+    ledger = Ledger(engine, settings.origin, judge=Judge(reference.default()), signer=signers[0])
     master = MasterKey.load(settings.data_dir, settings.master_passphrase)
     ca = CertificateAuthority.from_pem((settings.data_dir / "ca.pem").read_bytes())
-    return Home(settings, engine, ledger, Custody(ledger.log, master), ca, signer, clock)
+    return Home(settings, engine, ledger, Custody(ledger.log, master), ca, signers, clock)
 
 
 def make_home(settings: Settings, clock: Clock = wall_clock) -> Home:
@@ -133,7 +145,8 @@ def make_home(settings: Settings, clock: Clock = wall_clock) -> Home:
     if "://" not in settings.database_url:
         Path(settings.database_url).parent.mkdir(parents=True, exist_ok=True)
     for name in ("log", *ROOTS, SERVICE):
-        _make_key(settings.data_dir / f"{name}.pem")
+        _make_key(settings.data_dir / f"{name}.pem", ed25519.Ed25519PrivateKey.generate())
+    _make_key(settings.data_dir / POST_QUANTUM, mldsa.MLDSA44PrivateKey.generate())
     ca = CertificateAuthority.create(f"{settings.operator} – CA nội bộ", now=now)
     write_secret(settings.data_dir / "ca.pem", ca.to_pem())
     home = open_home(settings, clock)
@@ -142,7 +155,7 @@ def make_home(settings: Settings, clock: Clock = wall_clock) -> Home:
     opened = LogOpened(
         format=1,
         operator=settings.operator,
-        log_keys=(str(home.signer.key),),
+        log_keys=tuple(str(signer.key) for signer in home.signers),
         root_keys=tuple(
             key_fields(root.signer.public_key, party=OPERATOR, custody="device") for root in roots
         ),
@@ -189,8 +202,19 @@ def party_signing(home: Home, party: str, role: str) -> Signing:
         return Signing(party, role, home.custody.of_party(reader, party).signer)
 
 
-def _make_key(path: Path) -> None:
-    key = ed25519.Ed25519PrivateKey.generate()
+def _log_signers(settings: Settings) -> tuple[NoteSigner, ...]:
+    """Return the log's keys; a log that was opened with the Ed25519 one alone goes on so."""
+    key = _load_key(settings.data_dir / "log.pem")
+    assert isinstance(key, ed25519.Ed25519PrivateKey)
+    signers = [NoteSigner(settings.origin, key)]
+    if (second := settings.data_dir / POST_QUANTUM).exists():
+        key = _load_key(second)
+        assert isinstance(key, mldsa.MLDSA44PrivateKey)
+        signers.append(NoteSigner(settings.origin, key, Kind.MLDSA44))
+    return tuple(signers)
+
+
+def _make_key(path: Path, key: ed25519.Ed25519PrivateKey | mldsa.MLDSA44PrivateKey) -> None:
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -199,5 +223,5 @@ def _make_key(path: Path) -> None:
 
 def _load_key(path: Path) -> PrivateKey:
     key = serialization.load_pem_private_key(path.read_bytes(), None)
-    assert isinstance(key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey)
+    assert isinstance(key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | mldsa.MLDSA44PrivateKey)
     return key

@@ -1,10 +1,14 @@
 """Checkpoints: re-read what is to be committed to, sign its head, keep the note; and proofs under it."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from sqlalchemy import Engine, insert, select
 
-from ledger.checkpoint import Checkpoint, LogProof, NoteSigner, parse_checkpoint
+from ledger.checkpoint import Checkpoint, LogProof, claimed_checkpoint
 from ledger.db import Reader, reading, writing
 from ledger.errors import Conflict, NotFound, Problem
+from ledger.note import NoteSigner, make_note
 from ledger.store import CHECKPOINT, entries, entry_at, leaf_hashes
 from ledger.tree import inclusion_proof, root
 
@@ -22,9 +26,17 @@ def last_checkpoint(reader: Reader, log: int) -> tuple[int, str] | None:
 
 
 def publish(
-    engine: Engine, log: int, origin: str, signer: NoteSigner, *, remembered: str | None = None
+    engine: Engine,
+    log: int,
+    origin: str,
+    signers: Sequence[NoteSigner],
+    *,
+    now: datetime,
+    remembered: str | None = None,
 ) -> tuple[int, str]:
     """Sign a checkpoint over all entries and return its size and note; the last one when nothing is new.
+
+    Every one of ``signers`` adds its line, at the time ``now``.
 
     The committed rows are read back and hashed again first: a bit that flipped between hashing and tree
     would otherwise be signed for ever. ``remembered`` is the note that the signer itself last made, kept
@@ -34,20 +46,20 @@ def publish(
     with reading(engine) as reader:
         leaves = leaf_hashes(reader, log)
         if remembered is not None:
-            own = _claimed(remembered, origin)
+            own = claimed_checkpoint(remembered, origin)
             if own.size > len(leaves) or root(leaves[: own.size]) != own.root:
                 raise Conflict(Problem("ledger.log_rewritten", "", {"size": own.size}))
         last = last_checkpoint(reader, log)
         start, note = last or (0, "")
         if start == len(leaves) and last is not None:
             return last
-        if last is not None and _claimed(note, origin).root != root(leaves[:start]):
+        if last is not None and claimed_checkpoint(note, origin).root != root(leaves[:start]):
             raise Conflict(Problem("ledger.checkpoint_mismatch", "", {"size": start}))
         read_back = [entry.hash for entry in entries(reader, log, start=start)]
         if read_back != leaves[start:]:
             raise Conflict(Problem("ledger.leaf_mismatch", "", {"start": start}))
     checkpoint = Checkpoint(origin, len(leaves), root(leaves))
-    signed = signer.sign(checkpoint.text)
+    signed = make_note(checkpoint.text, [signer.sign_line(checkpoint.text, now) for signer in signers])
     with writing(engine, log) as writer:
         known = last_checkpoint(writer, log)
         if known is not None and known[0] >= checkpoint.size:
@@ -69,8 +81,3 @@ def prove(reader: Reader, log: int, seq: int) -> LogProof:
         raise NotFound(Problem("ledger.not_checkpointed", "", {"seq": seq}))
     size, note = last
     return LogProof(seq, inclusion_proof(leaf_hashes(reader, log)[:size], seq), note, entry.data)
-
-
-def _claimed(note: str, origin: str) -> Checkpoint:
-    """Return what a stored note says; our own note, so its signature is the verifier's business."""
-    return parse_checkpoint(note.rpartition("\n\n")[0] + "\n", origin)

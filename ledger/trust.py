@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from cryptography import x509
 
-from ledger.checkpoint import NoteKey, parse_vkey
 from ledger.errors import Malformed, Problem
+from ledger.note import Kind, NoteKey, parse_vkey
 
 FORMAT = 1
 MAX_BYTES = 1 << 20
@@ -81,7 +81,7 @@ def parse(data: bytes) -> Trust:
     return Trust(
         checkpoint=kept,
         origin=origin,
-        log_keys=_each(raw, "log_keys", parse_vkey, least=1),
+        log_keys=_each(raw, "log_keys", _log_key, least=1),
         root_kids=_each(raw, "root_kids", _kid, least=1),
         pdf_roots=_each(raw, "pdf_roots", _certificate, least=0),
     )
@@ -100,6 +100,13 @@ def _each(raw: dict[str, Any], name: str, read: Callable[[str], T], *, least: in
         except (Malformed, ValueError) as error:
             raise _malformed(f"/{name}/{index}") from error
     return tuple(made)
+
+
+def _log_key(text: str) -> NoteKey:
+    key = parse_vkey(text)
+    if key.kind is Kind.COSIGNATURE:
+        raise ValueError("a witness's key")
+    return key
 
 
 def _kid(text: str) -> str:

@@ -15,12 +15,12 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
-from ledger.checkpoint import NoteKey, parse_vkey
 from ledger.db import Reader
 from ledger.entry import ZERO, Entry, entry_hash, header_bytes, parse_entry
 from ledger.errors import Malformed, NotAllowed, Problem, Refused
 from ledger.event import Event, parse, time_text
 from ledger.keys import OPENED, Key, KeyRing, check_signatures, ended, introduced
+from ledger.note import NoteKey, parse_vkey
 from ledger.raw import raw_column, raw_rows
 from ledger.report import FORMAT, Finding, Report
 from ledger.signature import kid_of
@@ -134,7 +134,7 @@ class Walk:
         listed = event.body.get("log_keys")
         try:
             keys = tuple(parse_vkey(text) for text in listed) if isinstance(listed, list) else ()
-        except (Malformed, AttributeError):  # an item may be no text at all
+        except (Malformed, TypeError):  # an item may be no text at all
             keys = ()
         if event.body.get("format") != FORMAT or not keys:
             self.add(0, "ledger.opening_malformed", "format" if keys else "log_keys")

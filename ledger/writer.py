@@ -12,12 +12,13 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from ledger.changes import RECORDED_AT, SEQ, Change, Read, Reads, still_holds, write
-from ledger.checkpoint import NoteSigner, Receipt
+from ledger.checkpoint import Receipt
 from ledger.db import Reader, Row, Writer, reading, writing
 from ledger.entry import ZERO, Entry, Envelope, parse_envelope
 from ledger.errors import Conflict, NotAllowed, Problem
 from ledger.event import Event, parse
 from ledger.keys import OPENED, Key, check_signatures, ended, introduced
+from ledger.note import NoteSigner
 from ledger.signature import Algorithm
 from ledger.statements import inserting, named, updating
 from ledger.store import (
@@ -165,7 +166,7 @@ class Ledger:
         self, seq: int, leaf: bytes, recorded_at: datetime, envelope: Envelope, *, repeated: bool = False
     ) -> Recorded:
         receipt = Receipt(self.origin, seq, leaf, recorded_at)
-        return Recorded(receipt, self.signer.sign(receipt.text), envelope.hash, repeated)
+        return Recorded(receipt, self.signer.sign(receipt.text, recorded_at), envelope.hash, repeated)
 
     def _append(self, prepared: Prepared) -> Recorded | None:
         """Write under the lock; None when the read set no longer holds."""

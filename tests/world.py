@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from sqlalchemy import Engine, Table
 
 from api.recorder import Signing, record
-from ledger.checkpoint import NoteSigner
 from ledger.db import Row, reading
 from ledger.ids import uuid7
 from ledger.keys import key_fields
+from ledger.note import NoteSigner
 from ledger.signature import KeySigner
 from ledger.store import rows
 from ledger.vault import Secret

@@ -76,7 +76,10 @@ def test_the_writer_makes_exactly_these_bytes(sqlite_engine: Engine) -> None:
         secrets = (vector.SECRET,) if seq == 1 else ()
         recorded = ledger.submit(entry.envelope.to_bytes(), now=entry.recorded_at, secrets=secrets)
         assert recorded.note == vector.receipt(seq)
-    assert publish(sqlite_engine, ledger.log, vector.ORIGIN, vector.LOG) == (3, vector.checkpoint())
+    assert publish(sqlite_engine, ledger.log, vector.ORIGIN, [vector.LOG], now=vector.time_of(3)) == (
+        3,
+        vector.checkpoint(),
+    )
     with reading(sqlite_engine) as reader:
         found = [entry.data for entry in stored_entries(reader, ledger.log)]
         report = verify(reader, origin=vector.ORIGIN)

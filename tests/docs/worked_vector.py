@@ -11,10 +11,11 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from ledger.checkpoint import Checkpoint, LogProof, NoteSigner, Receipt
+from ledger.checkpoint import Checkpoint, LogProof, Receipt
 from ledger.entry import ZERO, Entry, Envelope
 from ledger.event import Actor, Event
 from ledger.keys import key_fields
+from ledger.note import NoteSigner
 from ledger.signature import KeySigner, pae
 from ledger.tree import inclusion_proof, root
 from ledger.vault import Secret, commit
@@ -90,13 +91,13 @@ def entries() -> tuple[Entry, ...]:
 def checkpoint() -> str:
     """Return the signed checkpoint over the three entries."""
     leaves = [entry.hash for entry in entries()]
-    return LOG.sign(Checkpoint(ORIGIN, len(leaves), root(leaves)).text)
+    return LOG.sign(Checkpoint(ORIGIN, len(leaves), root(leaves)).text, time_of(len(leaves)))
 
 
 def receipt(seq: int) -> str:
     """Return the signed receipt of an entry."""
     entry = entries()[seq]
-    return LOG.sign(Receipt(ORIGIN, seq, entry.hash, entry.recorded_at).text)
+    return LOG.sign(Receipt(ORIGIN, seq, entry.hash, entry.recorded_at).text, entry.recorded_at)
 
 
 def proof(seq: int) -> LogProof:

@@ -82,7 +82,7 @@ def test_a_stream_forked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_second_opening(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ledger.writer.OPENED", "never.opened.v1")
     fields = [key_fields(signer("third").public_key, party="third", custody="service")]
-    body = {"format": 1, "log_keys": [str(world.log_signer.key)], "root_keys": fields}
+    body = {"format": 1, "log_keys": [str(key) for key in world.log_keys], "root_keys": fields}
     actor = Actor(party="third", role="operator", kid=signer("third").kid)
     world.submit(world.event(OPENED, [actor], body), signer("third"))
     assert found(world) == {(4, "ledger.opening_out_of_place")}

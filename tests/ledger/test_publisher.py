@@ -1,17 +1,19 @@
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pytest
 from sqlalchemy import Engine, update
 
-from ledger.checkpoint import NoteSigner, check_proof, open_checkpoint, parse_proof
+from ledger.checkpoint import check_proof, open_checkpoint, parse_proof
 from ledger.db import reading, writing
 from ledger.entry import entry_hash, parse_entry
 from ledger.errors import Conflict, NotFound
+from ledger.note import NoteSigner
 from ledger.publisher import last_checkpoint, prove, publish
 from ledger.store import CHECKPOINT, ENTRY, TILE, leaf_hashes, rows
 from ledger.tree import EMPTY_ROOT, consistency_proof, verify_consistency
 from tests.ledger.tampering import drop_fences
-from tests.ledger.world import ORIGIN, World
+from tests.ledger.world import ORIGIN, START, World
 
 
 @pytest.fixture
@@ -23,14 +25,14 @@ def test_an_empty_log_has_a_checkpoint_too(engine: Engine) -> None:
     world = World(engine)
     size, note = world.checkpoint()
     assert size == 0
-    assert open_checkpoint(note, [world.log_signer.key], ORIGIN).root == EMPTY_ROOT
+    assert open_checkpoint(note, world.log_keys, ORIGIN).root == EMPTY_ROOT
 
 
 def test_checkpoints_follow_from_each_other(world: World) -> None:
-    first = open_checkpoint(world.checkpoint()[1], [world.log_signer.key], ORIGIN)
+    first = open_checkpoint(world.checkpoint()[1], world.log_keys, ORIGIN)
     world.note()
     world.note()
-    second = open_checkpoint(world.checkpoint()[1], [world.log_signer.key], ORIGIN)
+    second = open_checkpoint(world.checkpoint()[1], world.log_keys, ORIGIN)
     with reading(world.engine) as reader:
         leaves = leaf_hashes(reader, world.log)
         assert last_checkpoint(reader, world.log) == world.checkpoint()
@@ -54,7 +56,7 @@ def test_every_entry_is_proved_offline(world: World) -> None:
         proof = parse_proof(text)
         assert proof.extra is not None
         assert parse_entry(proof.extra).seq == proof.index == seq
-        assert check_proof(proof, entry_hash(proof.extra), [world.log_signer.key], ORIGIN).size == 7
+        assert check_proof(proof, entry_hash(proof.extra), world.log_keys, ORIGIN).size == 7
 
 
 def test_what_is_not_there_or_not_yet_checkpointed_has_no_proof(world: World) -> None:
@@ -98,13 +100,13 @@ class Overtaken(NoteSigner):
 
     world: World = field(kw_only=True)
 
-    def sign(self, text: str) -> str:
+    def sign_line(self, text: str, at: datetime) -> str:
         self.world.checkpoint()
-        return NoteSigner(self.name, self.private).sign(text)
+        return NoteSigner(self.name, self.private).sign_line(text, at)
 
 
 def test_two_publishers_at_once_leave_one_checkpoint(world: World) -> None:
     late = Overtaken(ORIGIN, world.log_signer.private, world=world)
-    assert publish(world.engine, world.log, ORIGIN, late) == world.checkpoint()
+    assert publish(world.engine, world.log, ORIGIN, [late], now=START) == world.checkpoint()
     with reading(world.engine) as reader:
         assert len(rows(reader, CHECKPOINT)) == 1

@@ -96,6 +96,9 @@ def test_without_a_trust_file_the_log_vouches_for_itself(engine: Engine) -> None
 LOG_KEYS = (note_signer().key, post_quantum_signer().key)
 
 
+LOG_KEYS = (note_signer().key, post_quantum_signer().key)
+
+
 @pytest.mark.parametrize(
     ("trust", "expected"),
     [

@@ -290,7 +290,7 @@ def test_two_openings_at_once_are_one(engine: Engine) -> None:
     def overtake(_reads: Reads, _act: Act) -> tuple[Change, ...]:
         world.judge = accept
         fields = [key_fields(signer("third").public_key, party="third", custody="service")]
-        body = {"format": 1, "log_keys": [str(world.log_signer.key)], "root_keys": fields}
+        body = {"format": 1, "log_keys": [str(key) for key in world.log_keys], "root_keys": fields}
         actor = Actor(party="third", role="operator", kid=signer("third").kid)
         world.submit(world.event(OPENED, [actor], body, stream="elsewhere"), signer("third"))
         return ()

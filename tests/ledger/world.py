@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from sqlalchemy import Engine
 
 from ledger.changes import Change, Reads
-from ledger.checkpoint import NoteSigner
 from ledger.entry import Envelope
 from ledger.event import Actor, Event
 from ledger.keys import HOLDER, OPENED, REGISTERED, REVOKED, ROTATED, key_fields
+from ledger.note import Kind, NoteKey, NoteSigner
 from ledger.publisher import publish
 from ledger.signature import Algorithm, KeySigner, PrivateKey
 from ledger.trust import Trust
@@ -48,10 +48,17 @@ def signer(name: str, algorithm: Algorithm = Algorithm.ED25519) -> KeySigner:
 
 
 def note_signer(name: str = ORIGIN) -> NoteSigner:
-    """Return the log's own key."""
+    """Return the log's own key: the one that signs receipts too."""
     key = private_key(f"log {name}")
     assert isinstance(key, ed25519.Ed25519PrivateKey)
     return NoteSigner(name, key)
+
+
+def post_quantum_signer(name: str = ORIGIN) -> NoteSigner:
+    """Return the log's other key, which signs its checkpoints beside the first."""
+    key = private_key(f"log {name}", Algorithm.MLDSA44)
+    assert isinstance(key, mldsa.MLDSA44PrivateKey)
+    return NoteSigner(name, key, Kind.MLDSA44)
 
 
 def uuid7(number: int) -> str:
@@ -84,6 +91,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.log_signer = note_signer(self.origin)
+        self.log_signers = (self.log_signer, post_quantum_signer(self.origin))
         self.ledger = Ledger(self.engine, self.origin, judge=self._judged, signer=self.log_signer)
 
     def _judged(self, reads: Reads, act: Act) -> tuple[Change, ...]:
@@ -95,7 +103,11 @@ class World:
 
     @property
     def trust(self) -> Trust:
-        return Trust(self.origin, (self.log_signer.key,), tuple(signer(name).kid for name in OPERATORS))
+        return Trust(self.origin, self.log_keys, tuple(signer(name).kid for name in OPERATORS))
+
+    @property
+    def log_keys(self) -> tuple[NoteKey, ...]:
+        return tuple(signer.key for signer in self.log_signers)
 
     def number(self) -> int:
         self.numbers += 1
@@ -128,7 +140,7 @@ class World:
 
     def opening(self, **body: Any) -> Event:
         fields = [key_fields(signer(name).public_key, party=name, custody="service") for name in OPERATORS]
-        full = {"format": 1, "log_keys": [str(self.log_signer.key)], "root_keys": fields}
+        full = {"format": 1, "log_keys": [str(key) for key in self.log_keys], "root_keys": fields}
         actors = [Actor(party=name, role="operator", kid=signer(name).kid) for name in OPERATORS]
         return self.event(OPENED, actors, full | body, stream="log")
 
@@ -185,7 +197,7 @@ class World:
         return self.submit(event, key, secrets=tuple(kept.values()))
 
     def checkpoint(self) -> tuple[int, str]:
-        return publish(self.engine, self.log, self.origin, self.log_signer)
+        return publish(self.engine, self.log, self.origin, self.log_signers, now=self.now())
 
 
 def lived_in(engine: Engine, *, checkpoint: bool = True) -> World:
