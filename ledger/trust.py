@@ -26,7 +26,8 @@ class Trust:
 
     ``log_keys`` sign its checkpoints, ``root_kids`` are the keys that opened it, and ``pdf_roots`` are the
     certificates (PEM) under which its PDFs are signed. ``checkpoint`` is a note of the log that the auditor
-    has kept: what stands in the log today must still begin with it.
+    has kept: what stands in the log today must still begin with it. ``tsa_roots`` are the certificates (PEM)
+    of time-stamping authorities whose word about the log's checkpoints counts.
     """
 
     origin: str
@@ -34,6 +35,7 @@ class Trust:
     root_kids: tuple[str, ...]
     pdf_roots: tuple[str, ...] = ()
     checkpoint: str | None = None
+    tsa_roots: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the file's bytes."""
@@ -46,6 +48,8 @@ class Trust:
         }
         if self.checkpoint is not None:
             made["checkpoint"] = self.checkpoint
+        if self.tsa_roots:
+            made["tsa_roots"] = list(self.tsa_roots)
         return json.dumps(made, indent=2).encode() + b"\n"
 
 
@@ -67,7 +71,7 @@ def parse(data: bytes) -> Trust:
     # Nobody may have to guess what an unknown field would have restricted.
     if (
         not isinstance(raw, dict)
-        or set(raw) - {"checkpoint"} != names
+        or set(raw) - {"checkpoint", "tsa_roots"} != names
         or raw["format"] is True
         or raw["format"] != FORMAT
     ):
@@ -84,6 +88,7 @@ def parse(data: bytes) -> Trust:
         log_keys=_each(raw, "log_keys", _log_key, least=1),
         root_kids=_each(raw, "root_kids", _kid, least=1),
         pdf_roots=_each(raw, "pdf_roots", _certificate, least=0),
+        tsa_roots=_each(raw, "tsa_roots", _certificate, least=1) if "tsa_roots" in raw else (),
     )
 
 
