@@ -57,6 +57,7 @@ MAX_PROOF = 655_360
 MAX_PATH = 63
 MAX_TRUST = 1 << 20
 MAX_POLICY = 1 << 20
+MAX_DEFINED = 256
 MAX_FINDINGS = 1_000
 MAX_NAMED = 100
 TILE = 256
@@ -197,7 +198,6 @@ KIND = r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+\.v[1-9][0-9]{0,2}"
 DIGEST = r"[0-9a-f]{64}"
 UUID7 = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"
-NUMBER = r"0|[1-9][0-9]{0,15}"
 MEMBERS = {
     "v", "origin", "kind", "stream", "stream_prev", "actors", "idem", "occurred_at", "body", "commitments",
 }  # fmt: skip
@@ -450,6 +450,7 @@ def algorithm_of(spki: bytes) -> str:
         x, y = (int.from_bytes(spki[i : i + HASH], "big") for i in (len(_P256), len(_P256) + HASH))
         if x < _P256_P and y < _P256_P and (y * y - x**3 + 3 * x - _P256_B) % _P256_P == 0:
             return "ecdsa-p256"
+        raise Bad("ledger.key_malformed", "not on the curve")
     if spki.startswith(_MLDSA44) and len(spki) == len(_MLDSA44) + MLDSA_KEY:
         return "ml-dsa-44"
     if _RSA in spki[:19] and is_rsa_key(spki):
@@ -744,6 +745,10 @@ def read_proof(text: str) -> Proof:
     path = tuple(unbase64(line, code) for line in lines[1:])
     if any(len(node) != HASH for node in path):
         raise Bad(code, "path")
+    try:
+        read_head(split_note(checkpoint)[0])
+    except Bad as error:
+        raise Bad(code, "checkpoint") from error
     return Proof(read_size(lines[0][6:], code), path, checkpoint, extra)
 
 
@@ -776,7 +781,7 @@ def read_trust(data: bytes) -> Trust:
     names = {"format", "origin", "log_keys", "root_kids", "pdf_roots"}
     good = (
         isinstance(raw, dict)
-        and set(raw) - {"checkpoint"} == names
+        and set(raw) - {"checkpoint", "tsa_roots"} == names
         and raw["format"] == 1
         and raw["format"] is not True
         and matches(ORIGIN, raw["origin"])
@@ -837,21 +842,21 @@ def read_policy(data: bytes) -> Policy:
 def _policy_line(policy: Policy, members: set[bytes], words: list[bytes]) -> None:
     known = {b"none", *policy.witnesses, *policy.groups}
     match words:
-        case [b"log", vkey] | [b"log", vkey, _]:
+        case [b"log", vkey] | [b"log", vkey, _] if len(policy.logs) < MAX_DEFINED:
             key = read_vkey(vkey.decode())
             if key.kind == COSIGNATURE or key.public in {other.public for other in policy.logs}:
                 raise ValueError
             policy.logs.append(key)
-        case [b"witness", name, vkey] | [b"witness", name, vkey, _]:
+        case [b"witness", name, vkey] | [b"witness", name, vkey, _] if len(policy.witnesses) < MAX_DEFINED:
             key = read_vkey(vkey.decode())
             others = {other.public for other in policy.witnesses.values()}
             if name in known or key.kind == ED25519 or key.public in others:
                 raise ValueError
             policy.witnesses[name] = key
-        case [b"group", name, count, first, *rest]:
+        case [b"group", name, count, first, *rest] if len(policy.groups) < MAX_DEFINED:
             listed = [first, *rest]
             least = {b"any": 1, b"all": len(listed)}.get(count, 0)
-            if not least and matches(NUMBER, count.decode()):
+            if not least and matches(r"[1-9][0-9]{0,3}", count.decode()):
                 least = int(count)
             twice = len(set(listed)) != len(listed) or members & set(listed)
             if name in known or twice or set(listed) - known or b"none" in listed:
@@ -866,15 +871,16 @@ def _policy_line(policy: Policy, members: set[bytes], words: list[bytes]) -> Non
             raise ValueError
 
 
-def check_policy(policy: Policy, note: str, trust: Trust) -> str | None:
-    """Return what keeps a note from satisfying the policy, or None."""
-    keys = {*policy.logs, *policy.witnesses.values()}
+def check_policy(policy: Policy, note: str, trust: Trust, log_keys: Sequence[NoteKey]) -> str | None:
+    """Return what keeps a note from satisfying the policy, or None; its own logs go before ``log_keys``."""
+    keys = [key for key in policy.logs if key.name == trust.origin] if policy.logs else list(log_keys)
+    if not keys:
+        return "ledger.policy_other_log"
     try:
-        signed_by = open_note(note, tuple(keys | set(trust.log_keys))).signed_by
+        open_checkpoint(note, keys, trust.origin)
+        signed_by = open_note(note, [*keys, *policy.witnesses.values()]).signed_by
     except Bad as error:
         return error.code
-    if policy.logs and not signed_by & {key for key in policy.logs if key.name == trust.origin}:
-        return "ledger.note_unsigned"
     return None if policy.reached(policy.quorum, signed_by) else "ledger.quorum_missing"
 
 
@@ -888,6 +894,8 @@ OPENED, REGISTERED, ROTATED, REVOKED = (
     "key.revoked.v1",
 )
 LOG_KEY_ADDED, LOG_KEY_RETIRED = "log.key_added.v1", "log.key_retired.v1"
+ERASED = "personal.erased.v1"
+MAX_ERASED, MAX_REASON = 500, 1000
 CUSTODY = {"custodial", "device", "certificate", "service"}
 MAX_LOG_KEYS = 8
 ROOTS_NEEDED = 2
@@ -945,6 +953,21 @@ def ended(event: dict[str, Any]) -> str | None:
     return kid
 
 
+def is_erasure(body: dict[str, Any]) -> bool:
+    """Tell whether a body names a subject, the commitments whose values go, and a reason."""
+    listed, reason = body.get("commitments"), body.get("reason")
+    return (
+        set(body) == {"subject", "commitments", "reason"}
+        and matches(ORIGIN, body["subject"])
+        and isinstance(listed, list)
+        and 1 <= len(listed) <= MAX_ERASED
+        and all(matches(DIGEST, one) for one in listed)
+        and len(set(listed)) == len(listed)
+        and isinstance(reason, str)
+        and 1 <= len(reason) <= MAX_REASON
+    )
+
+
 class LogKeys:
     """The keys that sign checkpoints over so many entries."""
 
@@ -971,7 +994,8 @@ class LogKeys:
             raise Bad("ledger.field_invalid", "vkey")
         if kind == LOG_KEY_RETIRED and named[0] not in now:
             raise Bad("ledger.log_key_unknown")
-        keys = tuple(key for key in now if key != named[0]) if kind == LOG_KEY_RETIRED else (*now, *named)
+        left = tuple(key for key in now if key != named[0])
+        keys = {OPENED: named, LOG_KEY_ADDED: (*now, *named), LOG_KEY_RETIRED: left}[kind]
         if len(keys) > MAX_LOG_KEYS or len({key.id for key in keys}) != len(keys):
             raise Bad("ledger.log_key_known")
         if all(key.kind != ED25519 for key in keys):
@@ -1000,7 +1024,6 @@ class Replay:
         self.trust, self.findings = trust, findings
         self.keys: dict[str, PartyKey] = {}
         self.log_keys = LogKeys()
-        self.origins = {trust.origin}
         self.damaged = False  # an entry is lost, so what later ones rest on may have been in it
         self.last_hash: bytes | None = ZERO
         self.last_leaf: bytes | None = None
@@ -1044,6 +1067,8 @@ class Replay:
             self.findings.add(seq, "ledger.entry_misplaced", f"seq {entry.seq}")
         if entry.origin != self.trust.origin:
             self.findings.add(seq, "ledger.entry_misplaced", "origin")
+        if entry.event["origin"] != self.trust.origin:
+            self.findings.add(seq, "ledger.other_origin", entry.event["origin"])
         # Where leaf and bytes of the entry before differ, that one is named already; either may be true.
         if self.last_hash is not None and entry.prev not in {self.last_hash, self.last_leaf}:
             self.findings.add(seq, "ledger.link_broken")
@@ -1128,6 +1153,8 @@ class Replay:
             self.log_keys.learn(event, seq)
         except Bad as error:
             self.findings.add(seq, "ledger.opening_malformed" if seq == 0 else error.code, error.detail)
+        if event["kind"] == ERASED and not is_erasure(event["body"]):
+            self.findings.add(seq, "ledger.field_invalid", "erasure")
         if seq == 0:
             self._opening(event)
 
@@ -1142,8 +1169,6 @@ class Replay:
 
     def _place(self, seq: int, entry: Entry) -> None:
         event, stream = entry.event, entry.event["stream"]
-        if event["origin"] not in self.origins:
-            self.findings.add(seq, "ledger.other_origin", event["origin"])
         row = self.base.execute("SELECT head FROM stream WHERE name = ?", (stream,)).fetchone()
         if event["stream_prev"] != (row[0] if row else None) and not self.damaged:
             self.findings.add(seq, "ledger.stream_broken", stream)
@@ -1174,16 +1199,19 @@ def read_needed(path: Path, limit: int, absent: Exception) -> bytes:
 
 
 def read_file(path: Path, limit: int) -> bytes | None:
-    """Return a regular file's bytes, None when there is none; raise Bad beyond the limit."""
+    """Return a regular file's bytes, None when there is none; raise Bad beyond the limit.
+
+    Neither a link nor a pipe that never answers.
+    """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        if not stat.S_ISREG(path.lstat().st_mode):
             return None
         with path.open("rb") as file:
             data = file.read(limit + 1)
     except OSError:
         return None
     if len(data) > limit:
-        raise Bad("ledger.too_large", path.name)
+        raise Bad("ledger.note_malformed", f"{path.name} has more than {limit} bytes")
     return data
 
 
@@ -1210,7 +1238,8 @@ class Export:
         for found in dict.fromkeys((width, TILE)):
             path = tile_path(kind, index, found)
             try:
-                data = read_file(self.folder / path, limit)
+                inside = not any((self.folder / part).is_symlink() for part in Path(path).parents)
+                data = read_file(self.folder / path, limit) if inside else None
             except Bad:
                 self.findings.add(None, f"ledger.{name}_malformed", path)
                 return None
@@ -1326,13 +1355,15 @@ def verify_export(folder: Path, trust: Trust, policy: Policy | None, findings: F
             findings.add(None, "ledger.checkpoint_mismatch", "root")
     if kept is not None and kept.size > claimed.size:
         findings.add(claimed.size, "ledger.tail_missing", f"kept checkpoint of {kept.size}")
-    _judge(policy, note, trust, findings, result)
+    _judge(policy, note, trust, findings, result, keys=keys)
     return result
 
 
 def _walk(export: Export, replay: Replay, tree: Tree, kept: Head | None) -> bool:
     """Go through tiles and entries; tell whether the tree over them is whole."""
     whole = True
+    if export.size == 0:
+        export.findings.add(0, "ledger.entry_missing", "a log without entry 0 was never opened")
     for index in range(-(-export.size // TILE)):
         width = min(TILE, export.size - index * TILE)
         leaves, entries = export.tile(0, index, width), export.bundle(index, width)
@@ -1362,18 +1393,28 @@ def progress(done: int, of: int) -> None:
         sys.stderr.write(f"{done} of {of} entries\n")
 
 
-def _judge(policy: Policy | None, note: str, trust: Trust, findings: Findings, result: Result) -> None:
+def _judge(
+    policy: Policy | None,
+    note: str,
+    trust: Trust,
+    findings: Findings,
+    result: Result,
+    *,
+    keys: Sequence[NoteKey],
+) -> None:
     if policy is not None:
-        code = check_policy(policy, note, trust)
+        code = check_policy(policy, note, trust, keys)
         result.policy = code or "satisfied"
         if code is not None:
             findings.add(None, code, "policy")
 
 
-def verify_note(data: bytes, trust: Trust, policy: Policy | None, findings: Findings) -> Result:
-    """Check a proof, a receipt or a checkpoint, told apart by the first line."""
-    first = data.split(b"\n", 1)[0]
-    what = {b"c2sp.org/tlog-proof@v1": "proof", b"ctnh-receipt-v1": "receipt"}.get(first, "checkpoint")
+def verify_note(
+    data: bytes, trust: Trust, policy: Policy | None, findings: Findings, *, proof: bool
+) -> Result:
+    """Check a proof, or a receipt or checkpoint, which the first line tells apart."""
+    what = "receipt" if data.startswith(b"ctnh-receipt-v1\n") else "checkpoint"
+    what = "proof" if proof or data.startswith(b"c2sp.org/tlog-proof@v1\n") else what
     result = Result(what, trust.origin)
     try:
         text = text_of(data, f"ledger.{'note' if what == 'checkpoint' else what}_malformed")
@@ -1384,7 +1425,7 @@ def verify_note(data: bytes, trust: Trust, policy: Policy | None, findings: Find
         else:
             head, opened = open_checkpoint(text, trust.log_keys, trust.origin)
             result.size, result.root, result.unchecked = head.size, head.root.hex(), len(opened.unchecked)
-            _judge(policy, text, trust, findings, result)
+            _judge(policy, text, trust, findings, result, keys=trust.log_keys)
     except Bad as error:
         findings.add(None, error.code, error.detail)
     return result
@@ -1404,7 +1445,7 @@ def _verify_proof(
     entry = read_entry(proof.extra)
     if entry.seq != proof.index or entry.origin != trust.origin:
         findings.add(proof.index, "ledger.entry_misplaced")
-    _judge(policy, proof.checkpoint, trust, findings, result)
+    _judge(policy, proof.checkpoint, trust, findings, result, keys=trust.log_keys)
 
 
 def _verify_receipt(text: str, trust: Trust, result: Result) -> None:
@@ -1429,7 +1470,8 @@ def verify(target: Path, trust: Trust, policy: Policy | None = None) -> tuple[Re
     except Bad as error:
         findings.add(None, error.code, error.detail)
         return Result("file", trust.origin), findings
-    return verify_note(data, trust, policy, findings), findings
+    proof = target.suffix in {".tlog-proof", ".proof"}
+    return verify_note(data, trust, policy, findings, proof=proof), findings
 
 
 def as_json(result: Result, findings: Findings) -> dict[str, Any]:

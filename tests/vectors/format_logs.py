@@ -1,0 +1,659 @@
+"""The cases of whole exported logs: good ones, and bad ones that each break a single rule."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tests.vectors.maker import (
+    AN,
+    BINH,
+    LOG_KEY,
+    LOG_PQ,
+    ORDER,
+    ORIGIN,
+    ROOT_A,
+    ROOT_B,
+    START,
+    WITNESS_1,
+    WITNESS_2,
+    Files,
+    Hand,
+    Log,
+    Pen,
+    b64url,
+    bundle,
+    export,
+    head_text,
+    key_fields,
+    leaf,
+    note,
+    pae,
+    root,
+    rsa_spki,
+    time_text,
+    unb64url,
+)
+
+L = 2**252 + 27742317777372353535851937790883648493
+BUNDLE, TILE, CHECKPOINT = "tile/entries/000.p/6", "tile/0/000.p/6", "checkpoint"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Files, what of them is to be verified, and what has to come out.
+
+    ``code`` and ``seq`` are of the finding at the lowest position, or of the refusal; None when all is well.
+    ``exit`` is the status of a command. ``signature`` marks what only signatures of parties or of
+    ML-DSA-44 show, so that a verifier without them finds nothing.
+    """
+
+    name: str
+    why: str
+    files: Files
+    code: str | None = None
+    seq: int | None = None
+    target: str = "."
+    policy: bool = False
+    exit: int = 1
+    signature: bool = False
+
+    def to_json(self) -> bytes:
+        """Return what is kept beside the files."""
+        made = {
+            "why": self.why,
+            "target": self.target,
+            "policy": self.policy,
+            "exit": self.exit,
+            "code": self.code,
+            "seq": self.seq,
+            "signature": self.signature,
+        }
+        return json.dumps(made, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def short(until: int = 6, **odd: Callable[[Log], object]) -> Log:
+    """Return a log of six entries; ``n3=…`` puts something else in the place of entry 3."""
+    log = Log()
+    usual: list[Callable[[Log], object]] = [
+        Log.open,
+        lambda log: log.register(AN),
+        lambda log: log.note("one"),
+        lambda log: log.note("two"),
+        lambda log: log.note("three", event={"commitments": {"driver": log.commitment("Nguyễn Văn A")}}),
+        lambda log: log.note("four"),
+    ]
+    for number, make in enumerate(usual[:until]):
+        odd.get(f"n{number}", make)(log)
+    return log
+
+
+def good() -> Iterator[Case]:
+    """Yield logs with which nothing is wrong."""
+    yield Case("short", "six entries, a log with an Ed25519 key alone", short().files(), exit=0)
+    yield Case("one-entry", "a log that was only opened", Log().open().files(), exit=0)
+    full = lived_in()
+    witnessed = full.files(full.checkpoint(WITNESS_1, WITNESS_2))
+    witnessed["policy"] = policy_text()
+    why = "every kind of key, key events, erasure, two log keys, two witnesses and their policy"
+    yield Case("full", why, witnessed, policy=True, exit=0)
+    kept = short(4).checkpoint()
+    yield Case("kept-checkpoint", "begins with the checkpoint kept", short().files(kept=kept), exit=0)
+    continued = Log(f"{ORIGIN}/2", (Pen(f"{ORIGIN}/2", 1, Hand("log")),))
+    predecessor = {
+        "origin": ORIGIN,
+        "size": 6,
+        "root": root(short().leaves).hex(),
+        "note": short().checkpoint(),
+    }
+    continued.open(predecessor=predecessor).register(AN).note("goes on")
+    yield Case("continued", "a log that goes on after the loss of another", continued.files(), exit=0)
+    yield Case("tiles", "a full tile, a level above it", tiled().files(), exit=0)
+    padded = short().files()
+    padded["tile/0/000"] = padded.pop(TILE) + bytes(250 * 32)
+    yield Case("full-tile-for-partial", "the full tile stands in for the partial one", padded, exit=0)
+
+
+def policy_text() -> bytes:
+    """Return a policy of one log and two witnesses, both of them needed."""
+    lines = [
+        "# both witnesses",
+        f"log {LOG_KEY.vkey}",
+        f"witness one {WITNESS_1.vkey} https://witness.example/one",
+        f"witness two\t{WITNESS_2.vkey}",
+        "group both all one two",
+        "quorum both",
+    ]
+    return "\n".join(lines).encode() + b"\n"
+
+
+def tiled() -> Log:
+    """Return a log of 258 entries."""
+    log = short()
+    for number in range(252):
+        log.note(str(number))
+    return log
+
+
+def lived_in() -> Log:
+    """Return a log with everything in it."""
+    log = Log(pens=(LOG_KEY, LOG_PQ)).open().register(AN)
+    rsa, pq, p256 = Hand("rsa", "rsa-pkcs1-sha256"), Hand("pq", "ml-dsa-44"), Hand("p256", "ecdsa-p256")
+    for hand in (BINH, rsa, pq, p256):
+        log.register(hand, "org:binh")
+    log.note("by Ed25519").note("by RSA", rsa).note("by ML-DSA", pq).note("by P-256", p256)
+    both = [("org:an", "giver", AN), ("org:binh", "taker", BINH)]
+    secret = log.commitment("Trần Thị Bình")
+    log.add("note.agreed.v1", {"text": "hai bên"}, both, event={"commitments": {"driver": secret}})
+    for count in range(3):
+        log.add("note.counted.v1", {"n": count}, [("org:binh", "device", p256, count)])
+    new = Hand("binh 2")
+    body = {"kid": BINH.kid, "key": new.fields("org:binh")}
+    log.add(
+        "key.rotated.v1", body, [("org:binh", "holder", BINH), ("org:binh", "holder", new)], stream="keys/an"
+    )
+    log.add("key.revoked.v1", {"kid": AN.kid}, [("org:operator", "operator", ROOT_A)], stream="keys/an")
+    roots = [("org:operator", "operator", ROOT_A), ("org:operator", "operator", ROOT_B)]
+    erased = {"subject": "person:1", "commitments": [secret], "reason": "request"}
+    log.add("personal.erased.v1", erased, roots[:1], stream="erasures")
+    spare = Pen(ORIGIN, 1, Hand("log 2"))
+    log.add("log.key_added.v1", {"key": spare.vkey}, roots, stream="log")
+    log.add("log.key_retired.v1", {"key": spare.vkey}, roots, stream="log")
+    return log.note("after all", new, event={"offline": True})
+
+
+def bad() -> Iterator[Case]:
+    """Yield logs with which one thing is wrong."""
+    yield from _changed_afterwards()
+    yield from _made_wrong()
+    yield from _wrong_keys()
+    yield from _wrong_bytes()
+    yield from _wrong_files()
+    yield from _wrong_heads()
+
+
+def _changed_afterwards() -> Iterator[Case]:
+    log = short()
+    entry = log.entries[3]
+
+    def swapped(files: Files, entries: list[bytes], leaves: list[bytes] | None = None) -> Files:
+        return files | export(entries, leaves or log.leaves)
+
+    forged = entry.replace(b'"two"', b'"owt"')
+    entries = [*log.entries[:3], forged, *log.entries[4:]]
+    yield Case(
+        "entry-changed", "a word in an entry", swapped(log.files(), entries), "ledger.leaf_mismatch", 3
+    )
+    hashed = [leaf(one) for one in entries]
+    files = swapped(log.files(), entries, hashed)
+    yield Case("entry-and-leaf-changed", "a word, and its leaf", files, "ledger.signature_invalid", 3)
+    rewritten = short(n3=lambda log: log.note("two", tail=lambda e: e.replace(b'"two"', b'"owt"')))
+    why = "a word, everything after it made again, the checkpoint signed again"
+    yield Case("chain-rewritten", why, rewritten.files(), "ledger.signature_invalid", 3, signature=True)
+    later = short(n5=lambda log: log.note("four", at=time_text(START.replace(hour=9))))
+    files = later.files(log.checkpoint())
+    yield Case("time-changed", "recorded_at of the last entry", files, "ledger.checkpoint_mismatch")
+    order = [*log.entries[:3], log.entries[4], log.entries[3], log.entries[5]]
+    files = swapped(log.files(), order, [leaf(one) for one in order])
+    yield Case("entries-swapped", "two entries, with their leaves", files, "ledger.entry_misplaced", 3)
+    dropped = [*log.entries[:3], *log.entries[4:]]
+    text = head_text([leaf(one) for one in dropped])
+    files = {**export(dropped, [leaf(one) for one in dropped]), "trust.json": log.trust()}
+    files[CHECKPOINT] = note(text, LOG_KEY.line(text)).encode()
+    yield Case("entry-dropped", "an entry out of the middle", files, "ledger.entry_misplaced", 3)
+    cut = short(5)
+    files = cut.files(log.checkpoint())
+    yield Case("tail-cut", "the last entry is gone, the checkpoint stays", files, "ledger.bundle_missing")
+
+
+def _made_wrong() -> Iterator[Case]:
+    def made(name: str, why: str, code: str, seq: int = 3, **odd: Callable[[Log], object]) -> Case:
+        return Case(name, why, short(**odd).files(), code, seq)
+
+    yield made(
+        "time-runs-back",
+        "recorded before the entry before",
+        "ledger.time_runs_back",
+        n3=lambda log: log.note("two", at=time_text(START)),
+    )
+    yield made(
+        "prev-wrong",
+        "prev is not the hash of the entry before",
+        "ledger.link_broken",
+        n3=lambda log: log.note("two", prev="ab" * 32),
+    )
+    yield made("prev-not-zero", "entry 0 links to something", "ledger.link_broken", 0, n0=_opening_with_prev)
+    yield made(
+        "seq-wrong", "a position twice", "ledger.entry_misplaced", n3=lambda log: log.note("two", seq=2)
+    )
+    yield made(
+        "header-of-another-log",
+        "origin in the header",
+        "ledger.entry_misplaced",
+        n3=lambda log: log.note("two", header_origin="ledger.example/other"),
+    )
+    yield made(
+        "event-of-another-log",
+        "an event that was signed for another log",
+        "ledger.other_origin",
+        n3=lambda log: log.note("two", event={"origin": "ledger.example/other"}),
+    )
+    yield made(
+        "stream-prev-wrong",
+        "does not continue its stream",
+        "ledger.stream_broken",
+        n3=lambda log: log.note("two", event={"stream_prev": "ab" * 32}),
+    )
+    yield made(
+        "stream-prev-null",
+        "begins a stream that has begun",
+        "ledger.stream_broken",
+        n3=lambda log: log.note("two", event={"stream_prev": None}),
+    )
+    yield made(
+        "idem-repeated",
+        "the idem of entry 2 again",
+        "ledger.idem_repeated",
+        n3=lambda log: log.note("two", event={"idem": "019c0000-0000-7000-8000-000000000002"}),
+    )
+    yield made(
+        "opened-twice",
+        "log.opened.v1 in the middle",
+        "ledger.opening_out_of_place",
+        n3=lambda log: log.open((Hand("root c"),)),
+    )
+    lone = Log()
+    lone.add("note.written.v1", {}, [("org:an", "writer", AN)])
+    yield Case("never-opened", "entry 0 is a note", lone.files(), "ledger.opening_out_of_place", 0)
+    yield made(
+        "opening-of-another-format",
+        "format 2",
+        "ledger.opening_malformed",
+        0,
+        n0=lambda log: log.open(format=2),
+    )
+    yield made(
+        "opening-without-log-keys",
+        "log_keys is empty",
+        "ledger.opening_malformed",
+        0,
+        n0=lambda log: log.open(log_keys=[]),
+    )
+    other = Pen(ORIGIN, 1, Hand("other log"))
+    yield made(
+        "opening-names-other-log-key",
+        "another log key than the trust file",
+        "ledger.trust_mismatch",
+        0,
+        n0=lambda log: log.open(log_keys=[other.vkey]),
+    )
+    yield made(
+        "opening-by-other-roots",
+        "other root keys than the trust file",
+        "ledger.trust_mismatch",
+        0,
+        n0=lambda log: log.open((ROOT_A, Hand("root c", "ecdsa-p256"))),
+    )
+
+
+def _opening_with_prev(log: Log) -> None:
+    log.open()
+    log.entries[0] = log.entries[0].replace(b"prev " + b"0" * 64, b"prev " + b"ab" * 32)
+
+
+def _wrong_keys() -> Iterator[Case]:
+    def made(
+        name: str, why: str, code: str, act: Callable[[Log], object], *, signature: bool = False
+    ) -> Case:
+        return Case(name, why, short(n3=act).files(), code, 3, signature=signature)
+
+    def resigned(change: Callable[[bytes, bytes], bytes]) -> Callable[[Log], object]:
+        """Return a note whose signature is made from event and right signature."""
+
+        def act(log: Log) -> object:
+            seen: list[bytes] = []
+            return log.note(
+                "two",
+                spelt=lambda event: seen.append(event) or event,
+                lines=lambda lines: [
+                    f"pae {AN.kid} {b64url(change(seen[0], AN.sign(pae(seen[0]))))}" for _ in lines
+                ],
+            )
+
+        return act
+
+    def plus_order(_event: bytes, signature: bytes) -> bytes:
+        return signature[:32] + (int.from_bytes(signature[32:], "little") + L).to_bytes(32, "little")
+
+    yield made(
+        "ed25519-s-not-reduced", "S + L", "ledger.signature_invalid", resigned(plus_order), signature=True
+    )
+    yield made(
+        "signature-of-another-type",
+        "the same event signed as another payload type",
+        "ledger.signature_invalid",
+        resigned(lambda event, _: AN.sign(pae(event, b"application/json"))),
+        signature=True,
+    )
+    yield made(
+        "signature-without-pae",
+        "over the bare event",
+        "ledger.signature_invalid",
+        resigned(lambda event, _: AN.sign(event)),
+        signature=True,
+    )
+    yield made(
+        "signature-cut",
+        "63 bytes",
+        "ledger.signature_invalid",
+        resigned(lambda _, signature: signature[:63]),
+        signature=True,
+    )
+
+    def high_s(log: Log) -> object:
+        def flip(lines: list[str]) -> list[str]:
+            scheme, kid, value = lines[0].split(" ")
+            raw = unb64url(value)
+            s = ORDER - int.from_bytes(raw[32:], "big")
+            return [f"{scheme} {kid} {b64url(raw[:32] + s.to_bytes(32, 'big'))}"]
+
+        return log.note("two", ROOT_A, lines=flip)
+
+    yield made("p256-high-s", "n − s instead of s", "ledger.signature_invalid", high_s, signature=True)
+    yield made(
+        "key-unknown", "a key that nobody registered", "ledger.key_unknown", lambda log: log.note("", BINH)
+    )
+    revoke = short(n3=_revoke, n4=lambda log: log.note("three"))
+    yield Case("key-revoked", "signed after its end", revoke.files(), "ledger.key_revoked", 4)
+    early = short(n1=lambda log: log.note("zero"), n2=lambda log: log.register(AN))
+    yield Case("key-not-yet", "signed before its registration", early.files(), "ledger.key_unknown", 1)
+    yield made(
+        "signers-differ",
+        "the line names another key than the actor",
+        "ledger.signers_differ",
+        lambda log: log.note("two", lines=lambda lines: [lines[0].replace(AN.kid, BINH.kid)]),
+    )
+    two = [("org:operator", "operator", ROOT_A), ("org:an", "writer", AN)]
+    yield made(
+        "signature-missing",
+        "one line for two actors",
+        "ledger.signers_differ",
+        lambda log: log.add("note.agreed.v1", {}, two, lines=lambda lines: lines[:1]),
+    )
+    yield made(
+        "signatures-swapped",
+        "two lines in the other order",
+        "ledger.signers_differ",
+        lambda log: log.add("note.agreed.v1", {}, two, lines=lambda lines: lines[::-1]),
+    )
+    yield made(
+        "key-not-possessed",
+        "registered without its own signature",
+        "ledger.key_not_possessed",
+        lambda log: log.add("key.registered.v1", {"key": BINH.fields("org:binh")}, two[:1]),
+    )
+    yield made("key-twice", "registered again", "ledger.key_known_already", lambda log: log.register(AN))
+    yield made(
+        "rotation-without-the-old-key",
+        "signed by the new key and an operator",
+        "ledger.key_not_possessed",
+        lambda log: log.add(
+            "key.rotated.v1",
+            {"kid": AN.kid, "key": BINH.fields("org:an")},
+            [("org:an", "holder", BINH), two[0]],
+        ),
+    )
+    yield made(
+        "key-with-another-kid",
+        "kid is not the hash of the key",
+        "ledger.field_invalid",
+        lambda log: _brings(log, BINH.fields("org:binh", kid="ab" * 32)),
+    )
+    small = bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
+    mixed = bytes.fromhex("cdb267ce40c5cd45306fa5d2f29731459387dbf9eb933b7bd5aed9a765b88d4d")
+    for name, why, raw in (
+        ("ed25519-small-order", "a point of order eight", small),
+        ("ed25519-neutral", "the neutral element", b"\x01" + bytes(31)),
+        ("ed25519-not-canonical", "y = p + 3", (2**255 - 19 + 3).to_bytes(32, "little")),
+        ("ed25519-mixed-order", "a point outside the prime-order subgroup", mixed),
+    ):
+        spki = bytes.fromhex("302a300506032b6570032100") + raw
+        fields = key_fields(spki, "ed25519", "org:binh")
+        yield made(name, why, "ledger.key_not_accepted", lambda log, fields=fields: _brings(log, fields))  # type: ignore[misc]
+    off = Hand("p256", "ecdsa-p256").spki
+    off = off[:-1] + bytes([off[-1] ^ 1])
+    yield made(
+        "p256-not-on-curve",
+        "a point off the curve",
+        "ledger.key_malformed",
+        lambda log: _brings(log, key_fields(off, "ecdsa-p256", "org:binh")),
+    )
+    three = rsa_spki(3)
+    yield made(
+        "rsa-exponent",
+        "the exponent 3",
+        "ledger.key_not_accepted",
+        lambda log: _brings(log, key_fields(three, "rsa-pkcs1-sha256", "org:binh")),
+    )
+    yield from _counts_and_log_keys(made)
+
+
+def _counts_and_log_keys(made: Callable[..., Case]) -> Iterator[Case]:
+    def counted(*counts: int | None) -> Log:
+        log = short(2)
+        for number, count in enumerate(counts):
+            actor = ("org:an", "device", AN) if count is None else ("org:an", "device", AN, count)
+            log.add("note.counted.v1", {"n": number}, [actor])  # type: ignore[list-item]
+        return log
+
+    yield Case("key-seq-gap", "0, 2", counted(0, 2).files(), "ledger.key_seq_gap", 3)
+    yield Case("key-seq-repeated", "0, 0", counted(0, 0).files(), "ledger.key_seq_gap", 3)
+    yield Case("key-seq-left-out", "0, then none", counted(0, None).files(), "ledger.key_seq_gap", 3)
+    yield Case("key-seq-from-one", "begins with 1", counted(None, 1).files(), "ledger.key_seq_gap", 3)
+    spare = Pen(ORIGIN, 1, Hand("log 2"))
+    roots = [("org:operator", "operator", hand) for hand in (ROOT_A, ROOT_B)]
+    yield made(
+        "log-key-by-one-root",
+        "added with the signature of one root key",
+        "ledger.root_keys_missing",
+        lambda log: log.add("log.key_added.v1", {"key": spare.vkey}, roots[:1]),
+    )
+    yield made(
+        "log-key-of-another-name",
+        "a vkey that is not named like the log",
+        "ledger.field_invalid",
+        lambda log: log.add("log.key_added.v1", {"key": WITNESS_1.vkey}, roots),
+    )
+    yield made(
+        "log-key-twice",
+        "a log key that is there",
+        "ledger.log_key_known",
+        lambda log: log.add("log.key_added.v1", {"key": LOG_KEY.vkey}, roots),
+    )
+    yield made(
+        "log-key-unknown",
+        "retires a key that is not there",
+        "ledger.log_key_unknown",
+        lambda log: log.add("log.key_retired.v1", {"key": spare.vkey}, roots),
+    )
+    yield made(
+        "log-key-last",
+        "retires the last Ed25519 key",
+        "ledger.log_key_last",
+        lambda log: log.add("log.key_retired.v1", {"key": LOG_KEY.vkey}, roots),
+    )
+    log = short(n3=lambda log: log.add("log.key_added.v1", {"key": spare.vkey}, roots))
+    text = head_text(log.leaves[:3])
+    files = Log(entries=log.entries[:3]).files(note(text, spare.line(text)))
+    yield Case("log-key-not-yet", "signed by a key that is added later", files, "ledger.note_unsigned")
+    retired = short(
+        n3=lambda log: log.add("log.key_added.v1", {"key": spare.vkey}, roots),
+        n4=lambda log: log.add("log.key_retired.v1", {"key": LOG_KEY.vkey}, roots),
+    )
+    yield Case("log-key-retired", "signed by a retired key", retired.files(), "ledger.note_unsigned")
+
+
+def _revoke(log: Log) -> Log:
+    return log.add(
+        "key.revoked.v1", {"kid": AN.kid}, [("org:operator", "operator", ROOT_A)], stream="keys/an"
+    )
+
+
+def _brings(log: Log, fields: dict[str, str]) -> Log:
+    actors = [("org:binh", "holder", BINH), ("org:operator", "operator", ROOT_A)]
+    return log.add("key.registered.v1", {"key": fields}, actors, stream="keys/binh")
+
+
+def _wrong_bytes() -> Iterator[Case]:
+    def spelt(name: str, why: str, old: bytes, new: bytes) -> Case:
+        """Return a log in which an event was signed in bytes that are not canonical."""
+
+        def change(event: bytes) -> bytes:
+            assert old in event
+            return event.replace(old, new, 1)
+
+        log = short(n3=lambda log: log.note("two", spelt=change))
+        return Case(name, why, log.files(), "ledger.entry_malformed", 3)
+
+    def enveloped(
+        name: str, why: str, change: Callable[[bytes], bytes], code: str = "entry_malformed"
+    ) -> Case:
+        log = short(n3=lambda log: log.note("two", tail=change))
+        return Case(name, why, log.files(), f"ledger.{code}", 3)
+
+    text = b'{"text":"two"}'
+    yield spelt("json-duplicate-member", "a member twice", text, b'{"text":"one","text":"two"}')
+    yield spelt("json-white-space", "a space after a colon", text, b'{"text": "two"}')
+    yield spelt("json-unsorted", "members out of order", text, b'{"text":"two","a":1}')
+    yield spelt("json-fraction", "1.5", text, b'{"text":1.5}')
+    yield spelt("json-exponent", "1e2", text, b'{"text":1e2}')
+    yield spelt("json-minus-zero", "-0", text, b'{"text":-0}')
+    yield spelt("json-leading-zero", "007", text, b'{"text":007}')
+    yield spelt("json-large-integer", "2^53", text, b'{"text":9007199254740992}')
+    yield spelt("json-nan", "NaN", text, b'{"text":NaN}')
+    yield spelt("json-escaped-slash", r"\/", text, b'{"text":"a\\/b"}')
+    yield spelt("json-escaped-letter", r"\u0061", text, b'{"text":"\\u0061"}')
+    yield spelt("json-lone-surrogate", r"\ud800", text, b'{"text":"\\ud800"}')
+    yield spelt("json-not-utf-8", "a stray byte", text, b'{"text":"\xff"}')
+    yield spelt("json-too-deep", "17 levels", text, b'{"text":' + b"[" * 15 + b"]" * 15 + b"}")
+    yield spelt("json-cyrillic-name", "a name outside ASCII", text, '{"tеxt":"two"}'.encode())
+    yield spelt("json-trailing-bytes", "a line feed after the event", b'"v":1}', b'"v":1}\n')
+    yield spelt("text-not-nfc", "e and an accent apart", text, '{"text":"e\u0301"}'.encode())
+    yield spelt("text-bidirectional", "U+202E", text, '{"text":"a\u202eb"}'.encode())
+    yield spelt("text-zero-width", "U+200B", text, '{"text":"a\u200bb"}'.encode())
+    yield spelt("event-too-large", "49,153 bytes or more", text, b'{"text":"' + b"x" * 49_152 + b'"}')
+    yield spelt("event-member-unknown", "a member that the format does not know", b'"v":1}', b'"v":1,"w":1}')
+    yield spelt("event-member-missing", "no commitments", b'"commitments":{},', b"")
+    yield spelt("event-version", "v is 2", b'"v":1}', b'"v":2}')
+    yield spelt("event-kind-without-version", "kind", b"note.written.v1", b"note.written")
+    yield spelt("event-kid-upper-case", "kid", AN.kid.encode(), AN.kid.upper().encode())
+    yield spelt("event-idem-version-4", "idem", b"-7000-8000-", b"-4000-8000-")
+    yield spelt("event-february-30", "a day that does not exist", b"2026-03-02T", b"2026-02-30T")
+    yield spelt("event-hour-24", "24:00", b"T01:02:59", b"T24:00:00")
+    yield spelt("event-leap-second", "23:59:60", b"T01:02:59", b"T23:59:60")
+    yield spelt(
+        "event-offline-false", "offline is left out or true", b'"origin"', b'"offline":false,"origin"'
+    )
+    yield enveloped("envelope-length", "len is one too many", _longer)
+    yield enveloped("envelope-crlf", "carriage returns", lambda e: e.replace(b"\n", b"\r\n", 1))
+    yield enveloped("envelope-two-spaces", "two spaces in a line", lambda e: e.replace(b" ", b"  ", 1))
+    yield enveloped("scheme-unknown", "a scheme of nobody", lambda e: b"jws" + e[3:])
+    yield enveloped("scheme-webauthn", "reserved", _webauthn, "signature_scheme_unsupported")
+    yield enveloped("signature-padded", "base64url with =", lambda e: e.replace(b"\nlen", b"==\nlen", 1))
+    yield enveloped("signature-unused-bits", "unused bits set", _unused_bits)
+
+
+def _longer(envelope: bytes) -> bytes:
+    head, _, event = envelope.partition(b"\n\n")
+    return head.replace(b"len %d" % len(event), b"len %d" % (len(event) + 1)) + b"\n\n" + event
+
+
+def _webauthn(envelope: bytes) -> bytes:
+    scheme, kid, rest = envelope.split(b" ", 2)
+    assert scheme == b"pae"
+    return b" ".join((b"webauthn", kid, b"AAAA.AAAA." + rest))
+
+
+def _unused_bits(envelope: bytes) -> bytes:
+    head, line, rest = envelope.partition(b"\nlen")
+    # 64 bytes leave four bits of the last character unused.
+    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return head[:-1] + alphabet[alphabet.index(head[-1]) + 1 :][:1] + line + rest
+
+
+def _wrong_files() -> Iterator[Case]:
+    log = short()
+    files = log.files()
+
+    def changed(name: str, why: str, code: str, seq: int | None = None, /, **to: bytes | None) -> Case:
+        paths = {"bundle": BUNDLE, "tile": TILE, "checkpoint": CHECKPOINT}
+        made = dict(files)
+        for word, data in to.items():
+            if data is None:
+                del made[paths[word]]
+            else:
+                made[paths[word]] = data
+        return Case(name, why, made, code, seq)
+
+    tile = bytearray(files[TILE])
+    tile[3 * 32] ^= 1
+    yield changed("tile-changed", "a bit of a leaf", "ledger.leaf_mismatch", 3, tile=bytes(tile))
+    yield changed("tile-cut", "one byte short", "ledger.tile_malformed", tile=files[TILE][:-1])
+    yield changed("tile-missing", "no tile of level 0", "ledger.tile_missing", tile=None)
+    yield changed("bundle-missing", "no bundle", "ledger.bundle_missing", bundle=None)
+    yield changed("bundle-cut", "one byte short", "ledger.bundle_malformed", bundle=files[BUNDLE][:-1])
+    more = bundle([*log.entries, log.entries[5]])
+    yield changed("bundle-too-long", "an entry more", "ledger.bundle_malformed", bundle=more)
+    fewer = bundle(log.entries[:5])
+    yield changed("bundle-too-short", "an entry less", "ledger.bundle_malformed", bundle=fewer)
+    yield changed("checkpoint-missing", "no checkpoint", "ledger.checkpoint_missing", checkpoint=None)
+    moved = dict(files)
+    moved["tile/0/0.p/6"] = moved.pop(TILE)
+    yield Case("tile-path", "a number without its zeros", moved, "ledger.tile_missing")
+
+
+def _wrong_heads() -> Iterator[Case]:
+    log = short()
+
+    def headed(name: str, why: str, code: str, seq: int | None, checkpoint: str, **trust: object) -> Case:
+        return Case(name, why, log.files(checkpoint, **trust), code, seq)
+
+    larger = head_text(log.leaves, size=300)
+    yield headed(
+        "size-too-large",
+        "a size above the entries",
+        "ledger.tile_missing",
+        None,
+        note(larger, LOG_KEY.line(larger)),
+    )
+    forged = head_text([*log.leaves[:5], bytes(32)])
+    yield headed(
+        "root-wrong", "another root", "ledger.checkpoint_mismatch", None, note(forged, LOG_KEY.line(forged))
+    )
+    other = Log("ledger.example/other", entries=log.entries)
+    yield headed("checkpoint-of-another-log", "origin", "ledger.note_unsigned", None, _other_head(other))
+    empty = head_text([])
+    files = {CHECKPOINT: note(empty, LOG_KEY.line(empty)).encode(), "trust.json": log.trust()}
+    yield Case("no-entries", "a checkpoint of size 0", files, "ledger.entry_missing", 0)
+    fork = short(n3=lambda log: log.note("another two")).checkpoint()
+    yield headed(
+        "fork",
+        "the checkpoint kept is of another history",
+        "ledger.checkpoint_mismatch",
+        None,
+        log.checkpoint(),
+        kept=fork,
+    )
+    ahead = Log(entries=list(log.entries)).note("five").checkpoint()
+    yield headed(
+        "rolled-back",
+        "the checkpoint kept is of more entries",
+        "ledger.tail_missing",
+        6,
+        log.checkpoint(),
+        kept=ahead,
+    )
+
+
+def _other_head(log: Log) -> str:
+    text = head_text(log.leaves, log.origin)
+    return note(text, Pen(log.origin, 1, Hand("log")).line(text))
