@@ -71,7 +71,7 @@ class Case:
         return json.dumps(made, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
-def short(until: int = 6, **odd: Callable[[Log], object]) -> Log:
+def short(until: int = 6, /, **odd: Callable[[Log], object]) -> Log:
     """Return a log of six entries; ``n3=…`` puts something else in the place of entry 3."""
     log = Log()
     usual: list[Callable[[Log], object]] = [
@@ -310,14 +310,11 @@ def _wrong_keys() -> Iterator[Case]:
         """Return a note whose signature is made from event and right signature."""
 
         def act(log: Log) -> object:
-            seen: list[bytes] = []
-            return log.note(
-                "two",
-                spelt=lambda event: seen.append(event) or event,
-                lines=lambda lines: [
-                    f"pae {AN.kid} {b64url(change(seen[0], AN.sign(pae(seen[0]))))}" for _ in lines
-                ],
-            )
+            def again(lines: list[str], event: bytes) -> list[str]:
+                signature = change(event, AN.sign(pae(event)))
+                return [f"pae {AN.kid} {b64url(signature)}" for _ in lines]
+
+            return log.note("two", signed=again)
 
         return act
 
@@ -442,7 +439,7 @@ def _counts_and_log_keys(made: Callable[..., Case]) -> Iterator[Case]:
         log = short(2)
         for number, count in enumerate(counts):
             actor = ("org:an", "device", AN) if count is None else ("org:an", "device", AN, count)
-            log.add("note.counted.v1", {"n": number}, [actor])  # type: ignore[list-item]
+            log.add("note.counted.v1", {"n": number}, [actor])
         return log
 
     yield Case("key-seq-gap", "0, 2", counted(0, 2).files(), "ledger.key_seq_gap", 3)
@@ -614,7 +611,7 @@ def _wrong_files() -> Iterator[Case]:
 def _wrong_heads() -> Iterator[Case]:
     log = short()
 
-    def headed(name: str, why: str, code: str, seq: int | None, checkpoint: str, **trust: object) -> Case:
+    def headed(name: str, why: str, code: str, seq: int | None, checkpoint: str, **trust: str) -> Case:
         return Case(name, why, log.files(checkpoint, **trust), code, seq)
 
     larger = head_text(log.leaves, size=300)

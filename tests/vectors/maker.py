@@ -314,7 +314,8 @@ class Log:
         """Append an entry. ``odd`` says what goes wrong on the way.
 
         ``event`` changes members of the event, ``spelt`` its bytes before they are signed, ``lines`` the
-        signature lines, ``tail`` the envelope, ``seq``, ``at``, ``prev``, ``header_origin`` the header.
+        signature lines, ``signed`` too, seeing the event, ``tail`` the envelope, ``seq``, ``at``, ``prev``,
+        ``header_origin`` the header.
         """
         seq = odd.get("seq", len(self.entries) + self.moved)
         at = START + timedelta(minutes=len(self.entries))
@@ -335,7 +336,7 @@ class Log:
         )
         event = odd.get("spelt", _same)(event)
         lines = [f"pae {actor[2].kid} {b64url(actor[2].sign(pae(event)))}" for actor in actors]
-        lines = odd.get("lines", list)(lines)
+        lines = odd["signed"](lines, event) if "signed" in odd else odd.get("lines", list)(lines)
         envelope = "\n".join([*lines, f"len {len(event)}"]).encode() + b"\n\n" + event
         envelope = odd.get("tail", _same)(envelope)
         prev = odd.get("prev", leaf(self.entries[-1]).hex() if self.entries else "0" * 64)
