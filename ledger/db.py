@@ -4,13 +4,14 @@ A Reader is a read-only transaction that never waits for a writer. A Writer hold
 first statement on: `BEGIN IMMEDIATE` on SQLite, a transaction-scoped advisory lock on PostgreSQL.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NewType
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 Reader = NewType("Reader", Connection)
@@ -18,7 +19,7 @@ Writer = NewType("Writer", Reader)
 
 _BEGIN = "ctnh_begin"
 # The advisory lock's first number keeps this program's locks apart from others in the same database.
-_LOCK_SPACE = 0x43544E48
+LOCK_SPACE = 0x43544E48
 
 
 def database_url(place: str) -> str:
@@ -66,6 +67,41 @@ def _driver(connection: Connection, statement: str) -> None:
     connection.connection.cursor().execute(statement)
 
 
+def assert_isolation(engine: Engine) -> None:
+    """Raise RuntimeError unless a writer on PostgreSQL runs READ COMMITTED.
+
+    Under REPEATABLE READ the statement that waits for the lock takes the snapshot, and the head read after it
+    is stale: the keys would still bar a fork, and every second batch would fail.
+    """
+    with engine.connect() as connection:
+        if is_sqlite(connection):
+            return
+        found = connection.execute(text("SHOW transaction_isolation")).scalar_one()
+    if found != "read committed":
+        raise RuntimeError(f"the writer needs READ COMMITTED, and this database gives {found}")
+
+
+@contextmanager
+def driver(connection: Connection) -> Iterator[Any]:
+    """Yield the driver's own connection; its errors come out as SQLAlchemy's."""
+    library = connection.dialect.loaded_dbapi
+    try:
+        yield connection.connection.driver_connection
+    except library.Error as error:
+        raise DBAPIError.instance(
+            None, None, error, library.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error
+
+
+def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run a statement for each row of parameters past SQLAlchemy; ``?`` stands for a parameter."""
+    with driver(connection) as own:
+        if is_sqlite(connection):
+            own.executemany(statement, rows)
+        else:
+            own.cursor().executemany(statement.replace("?", "%s"), rows)
+
+
 def is_sqlite(connection: Connection) -> bool:
     """Tell which of the two databases this is."""
     return connection.dialect.name == "sqlite"
@@ -102,7 +138,7 @@ def writing(engine: Engine, log: int) -> Iterator[Writer]:
         with connection.begin():
             if not is_sqlite(connection):
                 connection.execute(
-                    text("SELECT pg_advisory_xact_lock(:space, :log)"), {"space": _LOCK_SPACE, "log": log}
+                    text("SELECT pg_advisory_xact_lock(:space, :log)"), {"space": LOCK_SPACE, "log": log}
                 )
             yield Writer(Reader(connection))
 

@@ -67,6 +67,12 @@ class NotFound(Refused):
     default = "ledger.not_found"
 
 
+class Unavailable(Refused):
+    """Nothing can be taken in now; the same act may be handed in again as it is, and is never taken twice."""
+
+    default = "ledger.unavailable"
+
+
 def refuse(problems: Iterable[Problem], kind: type[Refused] = RuleBroken) -> None:
     """Raise ``kind`` with all ``problems``; do nothing when there are none."""
     found = tuple(problems)

@@ -5,7 +5,7 @@ be named. `ledger_head`, `ledger_stream` and `ledger_key` are what the writer lo
 entries, and verification rebuilds and compares them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -32,8 +32,7 @@ from sqlmodel import Field, SQLModel
 
 from ledger.db import Reader, Row
 from ledger.entry import Envelope, entry_hash, header_bytes, parse_envelope
-from ledger.event import time_text
-from ledger.types import from_ms
+from ledger.types import from_ms, ms_text
 
 TILE_WIDTH = 256
 HASH_BYTES = 32
@@ -304,7 +303,7 @@ def stored(row: Mapping[str, Any], origin: str = "", before: bytes | None = None
     """Return the stored entry of a row of `ledger_entry`; with the leaf before it, with its header."""
     header = row["header"]
     if not header and before is not None:
-        header = header_bytes(origin, row["seq"], time_text(from_ms(row["recorded_at"])), before.hex())
+        header = header_bytes(origin, row["seq"], ms_text(row["recorded_at"]), before.hex())
     return StoredEntry(row["seq"], header, row["signatures"], row["event"], row)
 
 
@@ -330,6 +329,16 @@ def leaf_at(reader: Reader, log: int, seq: int) -> bytes | None:
     row = one(reader, TILE, log=log, level=0, tile=tile)
     leaf = b"" if row is None else bytes(row["hashes"][place * HASH_BYTES : (place + 1) * HASH_BYTES])
     return leaf if len(leaf) == HASH_BYTES else None
+
+
+def tile_reader(reader: Reader, log: int) -> Callable[[int, int], bytes]:
+    """Return how to read the stored hashes of a tile by level and index; none where there is no such tile."""
+
+    def read(level: int, tile: int) -> bytes:
+        row = one(reader, TILE, log=log, level=level, tile=tile)
+        return b"" if row is None else bytes(row["hashes"])
+
+    return read
 
 
 def stream_events(reader: Reader, log: int, name: str) -> list[StoredEntry]:

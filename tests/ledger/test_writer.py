@@ -34,7 +34,7 @@ from ledger.store import (
     LOG,
     TILE,
     TILE_WIDTH,
-    VAULT,
+    SEALED,
     entries,
     entry_at,
     leaf_hashes,
@@ -43,7 +43,7 @@ from ledger.store import (
     stream_events,
 )
 from ledger.types import UtcDateTime
-from ledger.vault import Secret
+from ledger.vault import Secret, commit, find_secrets
 from ledger.verify import verify
 from ledger.walk import TABLES
 from ledger.writer import Act, Ledger
@@ -260,6 +260,7 @@ class Meddler:
         stream, who = f"meddling/{len(self.saw)}", signer("an")
         event = self.world.written("behind your back", who, party="an", stream=stream)
         other.submit(envelope(event, who), now=self.world.now())
+        other.close()
 
 
 def test_what_changed_meanwhile_is_judged_again(world: World) -> None:
@@ -268,13 +269,26 @@ def test_what_changed_meanwhile_is_judged_again(world: World) -> None:
     assert meddler.saw == [None, 1]
 
 
-def test_what_changes_twice_is_refused(world: World) -> None:
-    world.judge = meddler = Meddler(world, times=9)
-    with pytest.raises(Conflict, match="state_changed"):
+def test_the_second_judgement_stands_under_the_lock(world: World) -> None:
+    """What it sees nobody can change any more: it refuses, or its entry follows at once."""
+    refused = []
+
+    def judge(reads: Reads, act: Act) -> tuple[Change, ...]:
+        meddler(reads, act)
+        if len(meddler.saw) == 2:
+            refused.append(reads.one(HEAD))
+            raise RuleBroken
+        return ()
+
+    meddler = Meddler(world, times=1)
+    world.judge = judge
+    with pytest.raises(RuleBroken):
         world.note()
     assert meddler.saw == [None, 1]
+    assert refused[0] is not None
+    assert refused[0]["size"] == 3, "the act that came between, and not this one"
     with reading(world.engine) as reader:
-        assert len(rows(reader, ENTRY)) == 4, "the two acts that came between, and not this one"
+        assert len(rows(reader, ENTRY)) == 3
 
 
 def test_an_act_elsewhere_does_not_disturb_a_judgement(world: World) -> None:
@@ -309,7 +323,7 @@ def test_a_head_that_moved_under_the_lock_refuses_the_entry(
         writer.execute(HEAD.update().values(size=99))
 
     before = counts(world.engine)
-    monkeypatch.setattr("ledger.writer._append_leaf", meddle)
+    monkeypatch.setattr("ledger.append.Appender._tiles", lambda _self, writer, *_: meddle(writer))
     with pytest.raises(Conflict, match="head_moved"):
         world.note()
     assert counts(world.engine) == before
@@ -335,15 +349,17 @@ def test_personal_values_go_to_the_vault_with_their_entry(world: World) -> None:
     assert "Nguyễn" not in repr(secret.salt)
     done = world.note(secrets={"driver": secret})
     with reading(world.engine) as reader:
-        (row,) = rows(reader, VAULT)
+        (row,) = rows(reader, SEALED)
+        assert find_secrets(reader, world.log, [secret.commitment], world.subjects) == {
+            secret.commitment: secret
+        }
         entry = entry_at(reader, world.log, done.receipt.seq)
-    assert row == {
+    assert {name: row[name] for name in row if name != "sealed"} == {
         "log": 1,
         "commitment": secret.commitment,
         "subject": "subject-1",
-        "salt": secret.salt,
-        "value": "Nguyễn Văn A",
     }
+    assert "Nguyễn".encode() not in row["sealed"]
     assert entry is not None
     assert secret.commitment.encode() in entry.data
     assert "Nguyễn".encode() not in entry.data
@@ -356,6 +372,26 @@ def test_a_value_that_opens_no_commitment_is_refused(world: World, secret: Secre
     event = world.written("text", signer("an"), commitments=commitments)
     with pytest.raises(Malformed, match="commitment_mismatch"):
         world.submit(event, signer("an"), secrets=(secret,))
+
+
+def test_every_commitment_comes_with_its_value(world: World) -> None:
+    kept = {"a": Secret("value", "s"), "b": Secret("other", "s")}
+    event = world.written("text", signer("an"), commitments=commit(kept))
+    with pytest.raises(Malformed, match="commitment_unopened /commitments/b"):
+        world.submit(event, signer("an"), secrets=(kept["a"],))
+    done = world.submit(event, signer("an"), secrets=tuple(kept.values()))
+    # Whoever asks again need not know the values any more.
+    again = world.ledger.submit(envelope(event, signer("an")), now=world.now())
+    assert (again.repeated, again.receipt) == (True, done.receipt)
+    with reading(world.engine) as reader:
+        assert len(rows(reader, SEALED)) == 2
+
+
+def test_without_the_subjects_keys_no_value_is_taken(world: World) -> None:
+    world.ledger.subjects = None
+    with pytest.raises(NotAllowed, match="vault_closed"):
+        world.note(secrets={"driver": Secret("value", "s")})
+    world.note()
 
 
 def test_recorded_time_never_runs_back(world: World) -> None:
@@ -371,5 +407,5 @@ def test_a_tile_ends_and_the_next_begins(sqlite_engine: Engine) -> None:
         world.note()
     assert world.checkpoint()[0] == TILE_WIDTH + 2
     with reading(world.engine) as reader:
-        assert [len(row["hashes"]) // 32 for row in rows(reader, TILE)] == [TILE_WIDTH, 2]
+        assert [len(row["hashes"]) // 32 for row in rows(reader, TILE)] == [TILE_WIDTH, 2, 1]
     assert_ok(world)

@@ -1,0 +1,333 @@
+"""Group commit: one thread drains the queue of judged commands into one transaction after the other.
+
+Under the lock each command's read set is compared with what has been written since it was judged. What no
+longer holds is judged once more right there, where nothing can change any more. One command that cannot be
+written never fails the others: the batch then goes in one by one.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from ledger.append import Appender, Placed
+from ledger.apply import Changes
+from ledger.changes import RECORDED_AT, SEQ, Read
+from ledger.conflicts import Written, moved, place
+from ledger.db import Reader, Row, Writer, writing
+from ledger.errors import Conflict, Problem, Refused, Unavailable
+from ledger.failpoints import reach
+from ledger.prepared import Appended, Prepared
+from ledger.statements import inserting
+from ledger.store import ENTRY, KEY, STREAM, one
+
+MAX_BATCH = 1000
+MAX_QUEUE = 4096
+# So many commands are judged again under one lock; the rest wait for the next batch.
+MAX_JUDGED_AGAIN = 64
+_REMEMBERED = 32
+
+JudgeAgain = Callable[[Reader, Prepared], Prepared | Appended]
+
+
+@dataclass(slots=True)
+class _Item:
+    prepared: Prepared
+    future: Future[Appended] = field(default_factory=Future)
+
+
+class _CommitUnknown(Exception):  # noqa: N818  never leaves this module
+    """The connection went away during the commit, which may have happened or not."""
+
+
+class Batcher:
+    """The one writer of a log in this process; ``judge_again`` judges a command on what a reader sees."""
+
+    def __init__(self, engine: Engine, log: int, origin: str, judge_again: JudgeAgain) -> None:
+        self._engine = engine
+        self._log = log
+        self._judge_again = judge_again
+        self._appender = Appender(log, origin)
+        self._queue: deque[_Item] = deque()
+        self._wake = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        # What this process wrote lately: (size before, size after, rows), each following on the one before.
+        self._recent: deque[tuple[int, int, Written]] = deque(maxlen=_REMEMBERED)
+        self._recent_hash: bytes | None = None
+        self.barred: Callable[[int], Problem | None] = lambda _size: None
+
+    def put(self, prepared: Prepared) -> "Future[Appended]":
+        """Queue a command; raise Unavailable when there is no more room, or when the writer is closing."""
+        item = _Item(prepared)
+        with self._wake:
+            if self._closing:
+                raise Unavailable(Problem("ledger.closing"))
+            if len(self._queue) >= MAX_QUEUE:
+                raise Unavailable(Problem("ledger.queue_full", "", {"limit": MAX_QUEUE}))
+            self._queue.append(item)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=f"writer-{self._log}", daemon=True)
+                self._thread.start()
+            self._wake.notify()
+        return item.future
+
+    def close(self) -> None:
+        """Take nothing more in, write what waits, and end."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._queue and not self._closing:
+                    self._wake.wait()
+                if not self._queue:
+                    return
+            self._write(self._drain)
+
+    def _drain(self) -> list[_Item]:
+        with self._wake:
+            return [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+
+    def _give_back(self, items: Sequence[_Item]) -> None:
+        with self._wake:
+            self._queue.extendleft(reversed(items))
+
+    def _write(self, drain: Callable[[], list[_Item]]) -> None:
+        """Write one batch and answer everyone in it."""
+        batch = _Batch()
+        try:
+            with self._transaction() as writer:
+                reach("locked")
+                # Only now: whoever came while the lock was being waited for goes along.
+                batch.items = drain()
+                self._take(writer, batch)
+        except _CommitUnknown as unknown:
+            self._resolve(batch, unknown)
+        except Conflict:
+            self._one_by_one(batch)
+        except Exception as fault:  # noqa: BLE001  whatever it was, everyone who waits must hear of it
+            self._recent.clear()
+            # What was not drained yet waits for the same trouble: it hears of it too, rather than for ever.
+            for item in batch.items or drain():
+                item.future.set_exception(fault)
+        else:
+            self._settle(batch)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Writer]:
+        finished = False
+        try:
+            with writing(self._engine, self._log) as writer:
+                yield writer
+                reach("before_commit")
+                finished = True
+        except DBAPIError as error:
+            if finished:
+                raise _CommitUnknown from error
+            raise
+
+    def _take(self, writer: Writer, batch: "_Batch") -> None:
+        batch.start = batch.head = batch.flushed = self._appender.begin(writer)
+        batch.changes = Changes(self._log)
+        if batch.head["hash"] != self._recent_hash:
+            self._recent.clear()
+        stale = self._stale(writer, batch)
+        reach("checked")
+        if (problem := self.barred(batch.start["size"])) is not None:
+            batch.refused += [(item, Unavailable(problem)) for item in batch.items]
+            return
+        judged_again = 0
+        for n, item in enumerate(batch.items):
+            prepared: Prepared | Appended = item.prepared
+            try:
+                if not self._fits(writer, batch, item.prepared, stale):
+                    if judged_again == MAX_JUDGED_AGAIN:
+                        batch.left = batch.items[n:]
+                        batch.items = batch.items[:n]
+                        break
+                    judged_again += 1
+                    self._flush(writer, batch)
+                    prepared = self._judge_again(writer, item.prepared)
+            except Refused as refused:
+                batch.refused.append((item, refused))
+                continue
+            if isinstance(prepared, Appended):
+                batch.done.append((item, prepared))
+            else:
+                self._place(writer, batch, item, prepared)
+        self._flush(writer, batch)
+
+    def _place(self, writer: Writer, batch: "_Batch", item: _Item, prepared: Prepared) -> None:
+        if not batch.changes.takes(prepared.changes):
+            self._flush(writer, batch)
+        batch.head, placed = self._appender.place(batch.head, prepared)
+        known = {SEQ: placed.appended.seq, RECORDED_AT: placed.appended.recorded_at}
+        batch.changes.gather(prepared.changes, known)
+        batch.pending.append(placed)
+        batch.placed.append(placed)
+        batch.done.append((item, placed.appended))
+        _note(batch.written, placed)
+
+    def _flush(self, writer: Writer, batch: "_Batch") -> None:
+        if not batch.pending:
+            return
+        self._appender.write(writer, batch.flushed, batch.head, batch.pending)
+        batch.changes.write(writer)
+        for placed in batch.pending:
+            for table, row in placed.prepared.kept:
+                if one(writer, table, log=self._log, commitment=row["commitment"]) is None:
+                    writer.execute(inserting(table), {"log": self._log, **row})
+        reach("views_written")
+        batch.flushed, batch.pending, batch.changes = batch.head, [], Changes(self._log)
+
+    def _stale(self, writer: Writer, batch: "_Batch") -> set[object]:
+        """Ask the database again for what was judged on a log that this process has not kept up with."""
+        start = batch.start["size"]
+        reads: dict[object, Read] = {}
+        for item in batch.items:
+            prepared = item.prepared
+            if prepared.size != start and self._since(prepared.size) is None:
+                reads.update({place(read): read for read in prepared.seen})
+        return set(moved(writer, self._log, reads.values())) if reads else set()
+
+    def _since(self, size: int) -> list[Written] | None:
+        """Return what was written since the log had that size, None when that is not known in full."""
+        return (
+            [written for _, after, written in self._recent if after > size]
+            if self._recent and self._recent[0][0] <= size
+            else None
+        )
+
+    def _fits(self, writer: Writer, batch: "_Batch", prepared: Prepared, stale: set[object]) -> bool:
+        if prepared.size == 0 or batch.start["size"] == 0:
+            # Whoever opens a log, or acts on one that is not open yet, stands and falls with its head.
+            return bool(prepared.head == batch.head["hash"])
+        ahead = prepared.size - batch.start["size"]
+        if ahead > 0 or (ahead == 0 and prepared.head != batch.start["hash"]):
+            return False  # judged on another history: the database was put back meanwhile
+        since = [] if ahead == 0 else self._since(prepared.size)
+        if since is None:
+            if any(place(read) in stale for read in prepared.seen):
+                return False
+            since = []
+        touched = [
+            read for read in prepared.seen if any(rows.touches(read) for rows in (*since, batch.written))
+        ]
+        if not touched:
+            return True
+        self._flush(writer, batch)
+        return not moved(writer, self._log, touched)
+
+    def _settle(self, batch: "_Batch") -> None:
+        reach("after_commit")
+        self._appender.settle(batch.head)
+        if batch.head is not batch.start:
+            self._recent.append((batch.start["size"], batch.head["size"], batch.written))
+        self._recent_hash = batch.head["hash"]
+        self._give_back(batch.left)
+        self._answer(batch)
+
+    def _answer(self, batch: "_Batch") -> None:
+        for item, appended in batch.done:
+            item.future.set_result(appended)
+        for item, refused in batch.refused:
+            item.future.set_exception(refused)
+
+    def _one_by_one(self, batch: "_Batch") -> None:
+        """Write the items of a batch that a constraint forbade each in a transaction of its own."""
+        self._recent.clear()
+        items = [*batch.items, *batch.left]
+        if len(items) == 1:
+            self._alone(items[0])
+            return
+        for item in items:
+            alone = item
+            self._write(lambda alone=alone: [alone])  # type: ignore[misc]
+
+    def _alone(self, item: _Item) -> None:
+        """Judge a command on the present state and write it; what forbids it now is its answer."""
+        batch = _Batch(items=[item])
+        try:
+            with self._transaction() as writer:
+                batch.start = batch.head = batch.flushed = self._appender.begin(writer)
+                batch.changes = Changes(self._log)
+                prepared = self._judge_again(writer, item.prepared)
+                if isinstance(prepared, Appended):
+                    batch.done.append((item, prepared))
+                else:
+                    self._place(writer, batch, item, prepared)
+                    self._flush(writer, batch)
+        except _CommitUnknown as unknown:
+            self._resolve(batch, unknown)
+        except Exception as fault:  # noqa: BLE001  as in `_write`
+            self._recent.clear()
+            item.future.set_exception(fault)
+        else:
+            self._settle(batch)
+
+    def _resolve(self, batch: "_Batch", unknown: _CommitUnknown) -> None:
+        """Find out by the idempotency keys whether a commit happened whose answer was lost."""
+        self._recent.clear()
+        try:
+            # The lock is free only when the transaction in doubt has ended, one way or the other.
+            with writing(self._engine, self._log) as writer:
+                there = [
+                    one(writer, ENTRY, log=self._log, key=placed.key, idem=placed.prepared.idem) is not None
+                    for placed in batch.placed
+                ]
+        except DBAPIError:
+            doubt = Unavailable(Problem("ledger.outcome_unknown"))
+            batch.refused += [(item, doubt) for item, _ in batch.done]
+            batch.done = []
+            self._give_back(batch.left)
+            self._answer(batch)
+            return
+        if all(there):
+            self._give_back(batch.left)
+            self._answer(batch)
+            return
+        assert not any(there), "a transaction is there whole or not at all"
+        for item in (*batch.items, *batch.left):
+            item.future.set_exception(unknown.__cause__ or unknown)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One transaction in the making."""
+
+    items: list[_Item] = field(default_factory=list)
+    left: list[_Item] = field(default_factory=list)
+    done: list[tuple[_Item, Appended]] = field(default_factory=list)
+    refused: list[tuple[_Item, Refused]] = field(default_factory=list)
+    pending: list[Placed] = field(default_factory=list)
+    placed: list[Placed] = field(default_factory=list)
+    written: Written = field(default_factory=Written)
+    start: Row = field(default_factory=dict)
+    head: Row = field(default_factory=dict)
+    flushed: Row = field(default_factory=dict)
+    changes: Changes = field(default_factory=lambda: Changes(0))
+
+
+def _note(written: Written, placed: Placed) -> None:
+    event = placed.prepared.act.event
+    written.add(STREAM.name, {"name": event.stream})
+    written.add(ENTRY.name, {"key": placed.key, "idem": placed.prepared.idem})
+    for key in placed.keys:
+        written.add(KEY.name, {"kid": key.kid, "party": key.party})
+    if event.kind.startswith("key."):
+        written.add(KEY.name, {"kid": event.body.get("kid")})
+    for actor in event.actors:
+        if actor.key_seq is not None:
+            written.add(KEY.name, {"kid": actor.kid})
+    written.add_changes(placed.prepared.changes)
