@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.errors import Malformed, NotAllowed, Problem
-from ledger.note import Kind, NoteKey, open_note, parse_vkey
+from ledger.note import Kind, NoteKey, parse_vkey, split_note
 
 MAX_BYTES = 1 << 20
 MAX_DEFINED = 256
@@ -81,6 +81,21 @@ class Policy:
                 counted.add(group.name)
         return self.quorum is None or self.quorum in counted
 
+    def cosigned(self, note: str) -> dict[str, int]:
+        """Return who of the witnesses has cosigned a note, by name, and when, in seconds since 1970.
+
+        Raises NotAllowed when a line of a known witness is not that witness's.
+        """
+        text, lines = split_note(note)
+        known = {(witness.key.name, witness.key.id): witness for witness in self.witnesses}
+        found: dict[str, int] = {}
+        for line in lines:
+            witness = known.get((line.name, line.key_id))
+            if witness is not None:
+                at = witness.key.check(text, line.signature) or 0
+                found[witness.name] = max(at, found.get(witness.name, 0))
+        return {witness.name: found[witness.name] for witness in self.witnesses if witness.name in found}
+
     def check(self, note: str, origin: str, log_keys: Sequence[NoteKey] = ()) -> Checked:
         """Return the checkpoint of a log with those who have cosigned it.
 
@@ -92,11 +107,8 @@ class Policy:
         if not keys:
             raise NotAllowed(Problem("ledger.policy_other_log", "", {"origin": origin}))
         checkpoint = open_checkpoint(note, keys, origin)
-        opened = open_note(note, [*keys, *(witness.key for witness in self.witnesses)])
-        times = dict(zip(opened.signed_by, opened.timestamps, strict=True))
-        found = {witness.name: times.get(witness.key) for witness in self.witnesses}
-        present = {name: at for name, at in found.items() if at is not None}
-        return Checked(checkpoint, tuple(present), tuple(present.values()), self.reached(present))
+        found = self.cosigned(note)
+        return Checked(checkpoint, tuple(found), tuple(found.values()), self.reached(found))
 
 
 def parse(data: bytes) -> Policy:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from api.cli import witness
 from api.cli.common import (
     GOOD,
     WRONG,
@@ -30,6 +31,7 @@ from manifest.reference import default
 from manifest.replay import audit
 
 app = typer.Typer(help="The ledger: verify, sign a checkpoint, prove an entry.", no_args_is_help=True)
+app.add_typer(witness.witnesses, name="witness")
 SHOWN = 20
 
 

@@ -18,7 +18,7 @@ from ledger.checkpoint import (
 from ledger.errors import Malformed, NotAllowed, Refused
 from ledger.note import add_lines
 from ledger.tree import inclusion_proof, leaf_hash, root
-from tests.ledger.world import ORIGIN, START, note_signer, post_quantum_signer
+from tests.ledger.tlog import ORIGIN, START, note_signer, post_quantum_signer
 
 SIGNER = note_signer()
 POST_QUANTUM = post_quantum_signer()

@@ -30,7 +30,7 @@ from ledger.note import (
     unb64,
 )
 from ledger.tree import EMPTY_ROOT
-from tests.ledger.world import ORIGIN, START, note_signer, post_quantum_signer
+from tests.ledger.tlog import ORIGIN, START, note_signer, post_quantum_signer
 
 TEXT = Checkpoint(ORIGIN, 7, bytes(range(32))).text
 LOG = note_signer()

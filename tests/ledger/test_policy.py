@@ -6,8 +6,7 @@ from ledger.checkpoint import Checkpoint
 from ledger.errors import Malformed, NotAllowed, Refused
 from ledger.note import Kind, NoteSigner, add_lines, b64, make_note
 from ledger.policy import MAX_BYTES, Policy, parse
-from ledger.signature import Algorithm
-from tests.ledger.world import ORIGIN, START, note_signer, post_quantum_signer, private_key
+from tests.ledger.tlog import ORIGIN, START, note_signer, post_quantum_signer
 
 LOG, LOG_PQ = note_signer(), post_quantum_signer()
 CHECKPOINT = Checkpoint(ORIGIN, 7, bytes(32))
@@ -148,10 +147,9 @@ def test_names_are_octets_and_nothing_else() -> None:
 
 
 def test_a_policy_may_be_large() -> None:
-    seeds = [private_key(f"bulk {n}", Algorithm.ED25519) for n in range(96)]
     lines = []
-    for n, private in enumerate(seeds[:64]):
-        key = NoteSigner(f"k{n}.example", private, Kind.COSIGNATURE).key  # type: ignore[arg-type]
+    for n in range(64):
+        key = NoteSigner(f"k{n}.example", note_signer(f"bulk {n}").private, Kind.COSIGNATURE).key
         lines.append(f"log {key}" if n < 32 else f"witness w{n} {key}")
     lines += [f"group g{n} 1 w{n}" for n in range(32, 64)]
     lines += ["group all 32 " + " ".join(f"g{n}" for n in range(32, 64)), "quorum all"]

@@ -1,0 +1,149 @@
+"""The servers that others run, as they run: by command, over HTTP on the loopback."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from api.cli.app import app
+from api.witness import ED25519_FILE, MLDSA_FILE, cosigner, witness_app
+from ledger import policy as policies
+from ledger.errors import Malformed
+from ledger.note import parse_vkey
+from ledger.witness import MAX_BODY_BYTES, Client, Request, Witness, gather
+from tests.ledger.tlog import ORIGIN, START, Tlog, cosigners, served
+
+LOG = Tlog(40)
+OTHER = Tlog(40, salt="changed", common=5)
+VKEYS = ",".join(map(str, LOG.keys))
+NAME = "witness.example/w"
+run = CliRunner()
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[tuple[str, list[str]]]:
+    """Run a serving command as a process of its own; yield its URL and what it printed first."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from api.cli.app import main; main()", "ledger", *arguments, "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield from _started(process)
+    finally:
+        process.terminate()
+        process.wait(20)
+        for stream in (process.stdout, process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+def _started(process: "subprocess.Popen[str]") -> Iterator[tuple[str, list[str]]]:
+    said: Queue[str] = Queue()
+    assert process.stdout is not None
+    assert process.stderr is not None
+    errors = process.stderr
+
+    def listen() -> None:
+        for line in errors:
+            said.put(line)
+
+    Thread(target=listen, daemon=True).start()
+    while (found := re.search(r"http://[0-9.]+:[1-9][0-9]*", said.get(timeout=60))) is None:
+        pass
+    yield found[0], [process.stdout.readline().strip() for _ in range(2)]
+
+
+def test_a_log_is_cosigned_over_one_connection(tmp_path: Path) -> None:
+    witness = Witness(tmp_path / "w.db", {ORIGIN: LOG.keys}, cosigners(NAME))
+    keys = [signer.key for signer in witness.signers]
+    with served(witness_app(witness, lambda: START)) as url, httpx.Client() as http:
+        policy = policies.parse(
+            f"witness a {keys[0]} {url}\nwitness b {keys[1]} {url}\ngroup g all a b\nquorum g\n".encode()
+        )
+        sizes: dict[str, int] = {}
+        for size in (3, 8, 40):
+            found = gather(policy, LOG.note(size), LOG.prover(size), http, sizes)
+            assert (found.quorum, found.failed, sizes) == (True, {}, {url: size})
+            assert policy.check(found.note, ORIGIN, LOG.keys).witnesses == ("a", "b")
+        response = http.post(f"{url}/add-checkpoint", content=Request(3, (), LOG.note(8)).to_bytes())
+        assert (response.status_code, response.text) == (409, "40\n")
+        assert response.headers["content-type"] == "text/x.tlog.size"
+        assert http.post(f"{url}/add-checkpoint", content=b"x").status_code == 400
+        assert http.post(f"{url}/add-checkpoint", content=b"x" * (MAX_BODY_BYTES + 1)).status_code == 413
+        assert http.get(f"{url}/add-checkpoint").status_code == 405
+        ports = {
+            http.post(f"{url}/add-checkpoint", content=b"x")
+            .extensions["network_stream"]
+            .get_extra_info("client_addr")
+            for _ in range(3)
+        }
+        assert len(ports) == 1, "the connection stays open"
+        assert None not in ports
+
+
+def test_of_two_requests_at_once_over_http_one_is_cosigned(tmp_path: Path) -> None:
+    witness = Witness(tmp_path / "w.db", {ORIGIN: LOG.keys}, cosigners(NAME))
+    with served(witness_app(witness, lambda: START)) as url, httpx.Client() as http:
+
+        def add(size: int) -> int:
+            body = Request(3, LOG.proof(3, size), LOG.note(size)).to_bytes()
+            return http.post(f"{url}/add-checkpoint", content=body).status_code
+
+        first = Request(0, (), LOG.note(3)).to_bytes()
+        assert http.post(f"{url}/add-checkpoint", content=first).status_code == 200
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(add, (20, 30))) == [200, 409]
+
+
+def test_the_command_makes_keys_once_and_keeps_what_it_saw(tmp_path: Path) -> None:
+    command = ("witness", "serve", "--state", str(tmp_path), "--log", VKEYS, "--name", NAME)
+    with started(*command) as (url, vkeys), httpx.Client() as http:
+        keys = [parse_vkey(text) for text in vkeys]
+        assert len(Client(url, keys, http).cosign(LOG.note(8), LOG.prover(8))) == 2
+        body = Request(8, (), OTHER.note(8)).to_bytes()
+        assert http.post(f"{url}/add-checkpoint", content=body).status_code == 409
+    with started(*command) as (url, again), httpx.Client() as http:
+        assert again == vkeys
+        client = Client(url, keys, http)
+        client.cosign(LOG.note(9), LOG.prover(9))
+    for name in (ED25519_FILE, MLDSA_FILE):
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0
+    result = run.invoke(app, ["ledger", "witness", "evidence", "--state", str(tmp_path), "--json"])
+    assert result.exit_code == 1
+    (found,) = json.loads(result.stdout)
+    assert (found["kind"], found["kept"], found["offered"]) == ("same_size", LOG.note(8), OTHER.note(8))
+    shown = run.invoke(app, ["ledger", "witness", "evidence", "--state", str(tmp_path)])
+    assert OTHER.note(8) in shown.stdout
+
+
+def test_a_witness_without_evidence_says_so(tmp_path: Path) -> None:
+    result = run.invoke(app, ["ledger", "witness", "evidence", "--state", str(tmp_path), "--json"])
+    assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+
+
+@pytest.mark.parametrize("logs", ["x", f"{LOG.keys[0]},", ""])
+def test_a_witness_does_not_start_with_keys_that_are_none(tmp_path: Path, logs: str) -> None:
+    command = ["ledger", "witness", "serve", "--state", str(tmp_path), "--log", logs, "--name", NAME]
+    assert run.invoke(app, command).exit_code == 2
+
+
+def test_a_cosigner_s_name_and_keys_must_go_together(tmp_path: Path) -> None:
+    with pytest.raises(Malformed, match="vkey_malformed"):
+        cosigner(tmp_path, "with a space")
+    signers = cosigner(tmp_path, NAME)
+    assert [signer.key for signer in cosigner(tmp_path, NAME)] == [signer.key for signer in signers]
+    (tmp_path / ED25519_FILE).write_bytes((tmp_path / MLDSA_FILE).read_bytes())
+    with pytest.raises(Malformed, match="key_not_accepted"):
+        cosigner(tmp_path, NAME)
