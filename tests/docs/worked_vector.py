@@ -15,10 +15,13 @@ from ledger.checkpoint import Checkpoint, LogProof, Receipt
 from ledger.entry import ZERO, Entry, Envelope
 from ledger.event import Actor, Event
 from ledger.keys import key_fields
-from ledger.note import NoteSigner
+from ledger.note import Kind, NoteSigner
 from ledger.signature import KeySigner, pae
 from ledger.tree import inclusion_proof, root
 from ledger.vault import Secret, commit
+from tests.vectors import make_format
+from tests.vectors.format_notes import both
+from tests.vectors.maker import LOG_KEY, LOG_PQ, WITNESS_1, WITNESS_2, head_text
 
 ORIGIN = "ledger.example/vector"
 BEGIN, END = "<!-- vector: begin -->", "<!-- vector: end -->"
@@ -143,8 +146,55 @@ def section() -> str:
     leaves = [entry.hash for entry in entries()]
     made += [f"Root over the three leaves: `{root(leaves).hex()}`", "", "### Checkpoint", ""]
     made += [_block(checkpoint()), "", "### Receipt of entry 1", "", _block(receipt(1)), ""]
-    made += ["### Proof of entry 1", "", _block(proof(1).to_text()), "", END]
-    return "\n".join(made)
+    made += ["### Proof of entry 1", "", _block(proof(1).to_text()), ""]
+    return "\n".join([*made, *note_lines(), *vectors(), END])
+
+
+def note_lines() -> list[str]:
+    """Return how each type of key signs one checkpoint; ML-DSA-44 is random, so what it signs is shown."""
+    text = head_text(both().leaves)
+    made = [
+        "### The four lines under a checkpoint",
+        "",
+        "The note of `good/checkpoint` (next section), text:",
+        "",
+        _block(text),
+        "",
+    ]
+    for pen, whose in ((LOG_KEY, "log"), (LOG_PQ, "log"), (WITNESS_1, "witness"), (WITNESS_2, "witness")):
+        message = pen.message(text, 1_772_413_200)
+        made += [f"Type 0x{pen.kind:02x}, {whose}; it signs (hex)", "", _block(message.hex()), ""]
+        if pen.kind == Kind.MLDSA44:
+            made += [
+                f"vkey with SHA-256 `{hashlib.sha256(pen.vkey.encode()).hexdigest()}`, the line begins",
+                "",
+                _block(pen.line(text)[: len(pen.name) + 23]),
+                "",
+            ]
+        else:
+            made += [f"vkey `{pen.vkey}`, line", "", _block(pen.line(text)), ""]
+    return made
+
+
+def vectors() -> list[str]:
+    """Return the list of the vectors, each with what must come out."""
+    made = [
+        "### Vectors",
+        "",
+        "Under `tests/vectors/format/`, each a folder with `trust.json`, `case.json` and either an exported log or",
+        "one file: `note`, `receipt` or `entry.tlog-proof`, some with a `policy`. `case.json` says in `target`",
+        "what to verify (`.` is the folder), in `policy` whether with the policy, in `exit` the status (2: refused",
+        "before anything is verified), in `seq` and `code` the finding that must be among what is found and has",
+        "the lowest position, and in `signature` that only a signature of a party or of ML-DSA-44 shows it.",
+        "",
+        "| folder | what it is | position | code |",
+        "|---|---|---|---|",
+    ]
+    for name, case in make_format.cases().items():
+        seq = "–" if case.seq is None else str(case.seq)
+        code = "–" if case.code is None else f"`{case.code}`"
+        made.append(f"| `{name}` | {case.why} | {seq} | {code} |")
+    return [*made, ""]
 
 
 def _block(text: str) -> str:
