@@ -28,6 +28,14 @@ BEGIN, END = "<!-- vector: begin -->", "<!-- vector: end -->"
 FIRST = datetime(2025, 6, 30, 17, 0, 0, 1000, tzinfo=UTC)  # 1 July in Viet Nam
 PARTY, OPERATOR = "org:generator", "org:operator"
 
+_HOW_TO_READ = """\
+Under `tests/vectors/format/`, each a folder with `trust.json`, `case.json` and either an exported log or one
+file: `note`, `receipt` or `entry.tlog-proof`, some with a `policy`. `case.json` says in `target` what to
+verify (`.` is the folder), in `policy` whether with the policy, in `exit` the status (2: refused before
+anything is verified), in `seq` and `code` the finding that must be among what is found and has the lowest
+position, and in `signature` that only a signature of a party or of ML-DSA-44 shows it.
+""".splitlines()
+
 
 def key(scalar: int) -> KeySigner:
     """Return the signer of the P-256 private key with that scalar."""
@@ -181,11 +189,7 @@ def vectors() -> list[str]:
     made = [
         "### Vectors",
         "",
-        "Under `tests/vectors/format/`, each a folder with `trust.json`, `case.json` and either an exported log or",
-        "one file: `note`, `receipt` or `entry.tlog-proof`, some with a `policy`. `case.json` says in `target`",
-        "what to verify (`.` is the folder), in `policy` whether with the policy, in `exit` the status (2: refused",
-        "before anything is verified), in `seq` and `code` the finding that must be among what is found and has",
-        "the lowest position, and in `signature` that only a signature of a party or of ML-DSA-44 shows it.",
+        *_HOW_TO_READ,
         "",
         "| folder | what it is | position | code |",
         "|---|---|---|---|",
