@@ -32,8 +32,8 @@ class Report:
     ``root`` is the hex root over the stored leaves. At most 1,000 findings are kept of the ``found`` there
     were. ``trust`` tells whether the keys came from a file or from the log itself, ``guard`` what the memory
     outside the database says, ``meaning`` whether the events were replayed. Of the anchors ``anchors_good``
-    hold, ``anchors_not_checked`` could not be judged for want of a root. ``personal_open`` values can be
-    shown, ``personal_redacted`` are gone.
+    hold, ``anchors_not_checked`` could not be judged for want of a root. ``personal_open`` values open
+    their commitments, ``personal_sealed`` have their keys elsewhere, ``personal_redacted`` were erased.
     """
 
     ok: bool
@@ -50,6 +50,7 @@ class Report:
     anchors_good: int = 0
     anchors_not_checked: int = 0
     personal_open: int = 0
+    personal_sealed: int = 0
     personal_redacted: int = 0
 
     def as_json(self) -> dict[str, Any]:
@@ -67,5 +68,9 @@ class Report:
             "checkpoint": None if self.checkpoint_size is None else {"size": self.checkpoint_size},
             "signatures": self.signatures,
             "anchors": {"good": self.anchors_good, "not_checked": self.anchors_not_checked},
-            "personal": {"open": self.personal_open, "redacted": self.personal_redacted},
+            "personal": {
+                "open": self.personal_open,
+                "sealed": self.personal_sealed,
+                "redacted": self.personal_redacted,
+            },
         }

@@ -10,7 +10,9 @@
    there, and the fences stand.
 6. Every checkpoint is signed by a log key, and its root is the root over the stored leaves. Every anchor is
    recorded by an entry, of such a checkpoint, and its time stamp holds where the trust file names roots.
-7. Every personal value opens a commitment of some event; one that is gone is redacted, not tampered with.
+   What the guard remembers is a prefix of the log.
+7. Every personal value opens a commitment of some event; one that is gone was erased by an entry, and is then
+   redacted, not tampered with.
 8. The caller's own steps: the replay of what the events mean, once the entries themselves are sound; after a
    damaged entry every later act would look forbidden.
 
@@ -26,16 +28,18 @@ from typing import Any
 from sqlalchemy import text
 
 from ledger.anchor import anchors
-from ledger.checkpoint import Checkpoint, open_checkpoint
+from ledger.checkpoint import Checkpoint, claimed_checkpoint, open_checkpoint
 from ledger.db import Reader, is_sqlite
-from ledger.errors import Malformed, Refused
+from ledger.erasure import check_vault
+from ledger.errors import Refused
+from ledger.guard import Guard
 from ledger.keys import Key
 from ledger.raw import raw_rows
 from ledger.report import Report, Step
-from ledger.store import CHECKPOINT, HEAD, KEY, STREAM, VAULT
-from ledger.tree import CompactRange
+from ledger.store import CHECKPOINT, HEAD, KEY, STREAM
+from ledger.subjects import Subjects
+from ledger.tree import EMPTY_ROOT
 from ledger.trust import Trust
-from ledger.vault import Secret
 from ledger.walk import KEY_COLUMNS, Walk
 
 FENCED = (
@@ -50,17 +54,25 @@ _POSTGRES_FENCES = """
 
 
 def verify(
-    reader: Reader, *, origin: str | None = None, trust: Trust | None = None, further: Sequence[Step] = ()
+    reader: Reader,
+    *,
+    origin: str | None = None,
+    trust: Trust | None = None,
+    further: Sequence[Step] = (),
+    guard: Guard | None = None,
+    subjects: Subjects | None = None,
 ) -> Report:
     """Check the log ``origin`` (or the one that the trust file names, or the only one) and report.
 
     Without ``trust`` the log is measured against the keys that it names itself, which proves that it is
-    consistent, not that it is the right one. Raises nothing for what the rows hold.
+    consistent, not that it is the right one. ``guard`` is the signer's memory outside the database and
+    ``subjects`` are the keys of personal values, where they are at hand. Raises nothing for what rows hold.
     """
     run = _Run(reader, origin or (trust.origin if trust else None), trust)
+    run.guard, run.subjects = guard, subjects
     run.steps(run.log_row, run.tiles, run.entries)
     run.meant = bool(further) and not run.found
-    run.steps(run.derived, run.fences, run.checkpoints, run.anchors, run.vault)
+    run.steps(run.derived, run.fences, run.checkpoints, run.anchors, run.guarded, run.vault)
     if run.meant:
         run.steps(*(partial(run.caller, step) for step in further))
     return run.report()
@@ -68,6 +80,9 @@ def verify(
 
 class _Run(Walk):
     """The walk, and the steps that look at what stands beside the entries."""
+
+    guard: Guard | None = None
+    subjects: Subjects | None = None
 
     # 5. The tables that follow from the entries, and the fences.
 
@@ -88,7 +103,7 @@ class _Run(Walk):
         if size != self.size:
             self.add(None, "ledger.head_mismatch", "size")
             self.add_range("ledger.entry_beyond_head", self.size if size is None else size, self.size)
-        elif last_hash not in {self.leaf(self.size - 1), self.last_hash}:
+        elif last_hash not in {self.leaves.leaf(self.size - 1), self.last_hash}:
             self.add(None, "ledger.head_mismatch", "hash")
         elif self.last_time is not None and recorded_at != self.last_time:
             self.add(None, "ledger.head_mismatch", "recorded_at")
@@ -125,21 +140,19 @@ class _Run(Walk):
 
     def checkpoints(self) -> None:
         """Check every stored checkpoint, and compute the root on the way."""
-        tree, place = CompactRange(), 0
         for size, checkpoint in self._signed_heads():
             self.checkpoint_size = size
             if size > self.size:
                 self.add(self.size, "ledger.tail_missing", f"checkpoint {size}")
-            place = self._grow(tree, place, size)
-            if place == size:
-                self.roots[size] = tree.root()
-                if tree.root() != checkpoint.root:
+            root = self.leaves.root(size)
+            if root is not None:
+                self.roots[size] = root
+                if root != checkpoint.root:
                     self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: root")
         if self.trust is not None and self.checkpoint_size is None and self.size:
             # With nothing signed over them the entries are whatever the last one to hold the database made.
             self.add(None, "ledger.checkpoint_missing")
-        self._grow(tree, place, self.leaf_count)
-        self.root = tree.root()
+        self.root = self.leaves.root(self.leaves.count) or EMPTY_ROOT
 
     def anchors(self) -> None:
         """Check what outside authorities say of the checkpoints."""
@@ -161,7 +174,8 @@ class _Run(Walk):
         heads = []
         for size, note in [*stored, *([(None, kept)] if kept is not None else [])]:
             try:
-                checkpoint = open_checkpoint(note or "", self.log_keys, self.origin)
+                claimed = claimed_checkpoint(note or "", self.origin)
+                checkpoint = open_checkpoint(note or "", self.log_keys_at(claimed.size), self.origin)
             except Refused as error:
                 self.add(None, error.code, f"checkpoint {size}")
                 continue
@@ -171,37 +185,32 @@ class _Run(Walk):
             heads.append((checkpoint.size, checkpoint))
         return sorted(heads, key=lambda head: head[0])
 
-    def _grow(self, tree: "CompactRange", start: int, stop: int) -> int:
-        for seq in range(start, stop):
-            leaf = self.leaf(seq)
-            if leaf is None:
-                return seq
-            tree.push(leaf)
-        return max(start, stop)
+    def guarded(self) -> None:
+        """Compare the log with the signer's memory of it."""
+        if self.guard is None:
+            return
+        self.guard_state = "checked"
+        try:
+            note = self.guard.last()
+            if note is None:
+                return
+            claimed = claimed_checkpoint(note, self.origin)
+            remembered = open_checkpoint(note, self.log_keys_at(claimed.size), self.origin)
+        except Refused as error:
+            self.add(None, "ledger.guard_mismatch", error.code)
+            return
+        if remembered.size > self.leaves.count:
+            self.add(self.size, "ledger.guard_ahead", f"checkpoint {remembered.size}")
+        elif self.leaves.root(remembered.size) != remembered.root:
+            self.add(None, "ledger.guard_mismatch", f"checkpoint {remembered.size}")
 
     # 7. Personal values.
 
     def vault(self) -> None:
-        """Check that each value kept opens a commitment."""
-        for commitment, subject, salt, value in raw_rows(
-            self.reader, VAULT, "commitment", "subject", "salt", "value", log=self.log
-        ):
-            if self._opens(commitment, subject, salt, value):
-                self.opened += 1
-            else:
-                self.add(None, "ledger.vault_mismatch", f"commitment {commitment}")
-
-    def _opens(
-        self, commitment: str | None, subject: str | None, salt: bytes | None, value: str | None
-    ) -> bool:
-        if commitment is None or subject is None or salt is None or value is None:
-            return False
-        try:
-            opened = Secret(value, subject, salt).commitment
-        except Malformed:
-            return False
-        # Whose entry is lost may have been promised there.
-        return opened == commitment and (bytes.fromhex(opened) in self.commitments or self.lost > 0)
+        """Compare the vault with what the entries promise and erase."""
+        self.personal = check_vault(self.reader, self.log, self.promises, self.subjects, lost=self.lost > 0)
+        for finding in self.personal.findings:
+            self.add(finding.seq, finding.code, finding.detail)
 
     # 8. Whatever else the caller wants to know.
 

@@ -15,25 +15,51 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
+from ledger.anchor import Tally
 from ledger.db import Reader
-from ledger.entry import ZERO, Entry, entry_hash, header_bytes, parse_entry
+from ledger.entry import (
+    MAX_ENTRY_BYTES,
+    ZERO,
+    Entry,
+    Envelope,
+    entry_hash,
+    header_bytes,
+    parse_entry,
+    parse_envelope,
+)
+from ledger.erasure import Promises, VaultCheck
 from ledger.errors import Malformed, NotAllowed, Problem, Refused
-from ledger.event import Event, parse, time_text
+from ledger.event import Event, parse
 from ledger.keys import OPENED, Key, KeyRing, check_signatures, ended, introduced
-from ledger.note import NoteKey, parse_vkey
+from ledger.leaves import Leaves
+from ledger.log_keys import ADDED, RETIRED, LogKeys, check_roots
+from ledger.note import NoteKey
 from ledger.raw import raw_column, raw_rows
 from ledger.report import FORMAT, Finding, Report
 from ledger.signature import kid_of
-from ledger.store import CHECKPOINT, ENTRY, HASH_BYTES, HEAD, KEY, LOG, STREAM, TILE, TILE_WIDTH, VAULT
+from ledger.store import (
+    ANCHOR,
+    CHECKPOINT,
+    COSIGNATURE,
+    ENTRY,
+    HASH_BYTES,
+    HEAD,
+    KEY,
+    LOG,
+    SEALED,
+    STREAM,
+    TILE,
+    VAULT,
+)
 from ledger.tree import EMPTY_ROOT
 from ledger.trust import Trust
-from ledger.types import from_ms, to_ms
+from ledger.types import ms_text, to_ms
 from ledger.writer import key_of
 
 MAX_FINDINGS = 1000
 MAX_NAMED = 100
-TABLES = (ENTRY, TILE, HEAD, STREAM, KEY, CHECKPOINT, VAULT)
-KEY_COLUMNS = ("kid", "party", "algorithm", "custody", "public_key", "since", "until")
+TABLES = (ENTRY, TILE, HEAD, STREAM, KEY, CHECKPOINT, COSIGNATURE, ANCHOR, SEALED, VAULT)
+KEY_COLUMNS = ("kid", "party", "algorithm", "custody", "public_key", "since", "until", "counted")
 
 
 @dataclass(slots=True)
@@ -44,6 +70,9 @@ class _Stream:
     length: int
     head: str
     lost: int
+
+
+_NEW = _Stream(-1, 0, "", 0)
 
 
 class Walk:
@@ -57,19 +86,23 @@ class Walk:
         self.findings: list[Finding] = []
         self.found = 0
         self.meant = False
-        self.leaves: dict[int, bytes] = {}
-        self.leaf_count = 0
-        self.log_keys: tuple[NoteKey, ...] = trust.log_keys if trust else ()
+        self.guard_state = "not_checked"
+        self.leaves = Leaves(reader, -1)
+        self.log_keys = LogKeys()
+        self.known_log_keys: list[tuple[NoteKey, ...]] = []  # as they stood one after the other
         self.ring = _Ring()
         self.key_numbers: dict[str, int] = {}
         self.streams: dict[str, _Stream] = {}
         self.claimed: set[int] = set()  # numbers of streams
         self.next_stream = 0
         self.lost = 0  # entries that are missing or cannot be believed: each may explain one step of others
-        self.rows = self.size = self.signatures = self.opened = 0
+        self.rows = self.size = self.signatures = 0
         self.last_hash = bytes.fromhex(ZERO)
         self.last_time: int | None = 0
-        self.commitments: set[bytes] = set()
+        self.promises = Promises()
+        self.personal = VaultCheck()
+        self.roots: dict[int, bytes] = {}  # at the sizes of the checkpoints
+        self.anchored = Tally()
         self.root = EMPTY_ROOT
         self.checkpoint_size: int | None = None
 
@@ -104,10 +137,14 @@ class Walk:
             findings=tuple(self.findings),
             found=self.found,
             trust="file" if self.trust else "self",
+            guard=self.guard_state,
             checkpoint_size=self.checkpoint_size,
             signatures=self.signatures,
-            personal_open=self.opened,
-            personal_redacted=max(len(self.commitments) - self.opened, 0),
+            anchors_good=self.anchored.good,
+            anchors_not_checked=self.anchored.not_checked,
+            personal_open=self.personal.opened,
+            personal_sealed=self.personal.sealed,
+            personal_redacted=self.personal.redacted,
             meaning="checked" if self.meant else "not_checked",
         )
 
@@ -131,52 +168,40 @@ class Walk:
                     self.add(None, "ledger.log_unknown", f"{table.name}: log {number}")
 
     def _opening(self, event: Event) -> None:
-        listed = event.body.get("log_keys")
-        try:
-            keys = tuple(parse_vkey(text) for text in listed) if isinstance(listed, list) else ()
-        except (Malformed, TypeError):  # an item may be no text at all
-            keys = ()
-        if event.body.get("format") != FORMAT or not keys:
-            self.add(0, "ledger.opening_malformed", "format" if keys else "log_keys")
-        if self.trust is None:
-            self.log_keys = keys
-            return
-        if {str(key) for key in keys} != {str(key) for key in self.trust.log_keys}:
-            self.add(0, "ledger.trust_mismatch", "log_keys")
-        if {key.kid for key in self.ring.all()} != set(self.trust.root_kids):
+        if event.body.get("format") != FORMAT or not self.log_keys.current:
+            self.add(0, "ledger.opening_malformed", "format" if self.log_keys.current else "log_keys")
+        if self.trust is not None and {key.kid for key in self.ring.all()} != set(self.trust.root_kids):
             self.add(0, "ledger.trust_mismatch", "root_keys")
+
+    def log_keys_trusted(self) -> None:
+        """Compare the log's keys with those of the trust file, which may have been made at any time since."""
+        trusted = set(self.trust.log_keys) if self.trust else set()
+        if self.trust and self.known_log_keys and trusted not in map(set, self.known_log_keys):
+            self.add(0, "ledger.trust_mismatch", "log_keys")
+
+    def log_keys_at(self, size: int) -> tuple[NoteKey, ...]:
+        """Return the keys that sign a checkpoint over ``size`` entries: the trust file has the first word."""
+        known = self.log_keys.at(max(size, 1))
+        if self.trust is None or set(self.trust.log_keys) in map(set, self.known_log_keys):
+            return known
+        return self.trust.log_keys
 
     # 2. The stored leaves, then the entries, one after the other.
 
     def tiles(self) -> None:
-        """Read the stored leaves; they must fill tile after tile."""
-        for level, tile, hashes in raw_rows(self.reader, TILE, "level", "tile", "hashes", log=self.log):
-            if level is not None and level > 0:
-                continue
-            good = (
-                level == 0
-                and tile == len(self.leaves)
-                and hashes is not None
-                and 0 < len(hashes) <= TILE_WIDTH * HASH_BYTES
-                and len(hashes) % HASH_BYTES == 0
-                and self.leaf_count == tile * TILE_WIDTH
-            )
-            if not good:
-                self.add(None, "ledger.tile_malformed", f"level {level}, tile {tile}")
-            if level == 0 and tile is not None and hashes is not None:
-                self.leaves[tile] = hashes
-                self.leaf_count += len(hashes) // HASH_BYTES
-
-    def leaf(self, seq: int) -> bytes | None:
-        """Return the stored leaf of a position, or None."""
-        tile, place = divmod(seq, TILE_WIDTH)
-        found = self.leaves.get(tile, b"")[place * HASH_BYTES : (place + 1) * HASH_BYTES]
-        return found if len(found) == HASH_BYTES else None
+        """Survey the stored tree: tile after tile of leaves, and every level above as it follows."""
+        self.leaves = Leaves(self.reader, self.log)
+        for finding in self.leaves.survey():
+            self.add(finding.seq, finding.code, finding.detail)
+        if self.leaves.sound:
+            self.leaves.raise_levels()
+            for finding in self.leaves.compare():
+                self.add(finding.seq, finding.code, finding.detail)
 
     def entries(self) -> None:
         """Check every entry in order; name those that are missing, and those whose `idem` came before."""
         names = ("seq", "header", "signatures", "event", "stream", "stream_seq", "key", "idem", "recorded_at")
-        for row in raw_rows(self.reader, ENTRY, *names, log=self.log):
+        for row in raw_rows(self.reader, ENTRY, *names, log=self.log, limit=MAX_ENTRY_BYTES):
             self.rows += 1
             if row[0] is None or row[0] < self.size:
                 self.add(row[0], "ledger.entry_malformed", "seq")
@@ -184,8 +209,9 @@ class Walk:
             self._missing_until(row[0])
             self.size = row[0] + 1
             self._entry(*row)
-        self._missing_until(max(self.leaf_count, 1))  # a log without entry 0 was never opened
+        self._missing_until(max(self.leaves.count, 1))  # a log without entry 0 was never opened
         seq, key, idem = (raw_column(self.reader, ENTRY, name) for name in ("seq", "key", "idem"))
+        self.log_keys_trusted()
         repeated = select(func.max(seq)).select_from(ENTRY).where(ENTRY.c.log == self.log)
         repeated = repeated.group_by(key, idem).having(func.count() > 1).limit(MAX_NAMED)
         for found in self.reader.execute(repeated).scalars():
@@ -205,51 +231,69 @@ class Walk:
         event_bytes: bytes | None,
         *columns: Any,
     ) -> None:
-        leaf = self.leaf(seq)
-        data = self._bytes(seq, header, (signatures or b"") + (event_bytes or b""), columns[-1])
-        digest = entry_hash(data)
+        leaf = self.leaves.leaf(seq)
+        body = (signatures or b"") + (event_bytes or b"")
+        made = self._made(seq, header, body, columns[-1])
+        digest = b"" if made is None else entry_hash(made + body)
         if leaf != digest:
             self.add(seq, "ledger.leaf_missing" if leaf is None else "ledger.leaf_mismatch")
         before, self.last_hash = self.last_hash, digest
         try:
-            entry = parse_entry(data)
-            event = parse(entry.envelope.event)
+            entry = None if made is None else parse_entry(made + body)
+            envelope = parse_envelope(body) if entry is None else entry.envelope
+            event = parse(envelope.event)
         except Malformed as error:
             self.add(seq, "ledger.entry_malformed", error.code)
             self._lose(seq, seq + 1)
             self.last_time = None
             return
-        self._header(seq, entry, before, sound=leaf == digest)
-        if entry.header != (header or entry.header) or entry.envelope.head != signatures:
+        if entry is None:
+            self.last_time = None
+        else:
+            self._header(seq, entry, before, sound=leaf == digest)
+        odd = bool(header) and entry is not None and header != entry.header
+        if header is None or odd or envelope.head != signatures:
             self.add(seq, "ledger.column_mismatch", "header")
-        believed = self._signed(seq, entry, event) or leaf == digest
-        if believed and entry.seq == seq:
+        if entry is not None and columns[-1] != to_ms(entry.recorded_at):
+            self.add(seq, "ledger.column_mismatch", "recorded_at")
+        believed = self._signed(seq, envelope, event) or leaf == digest
+        if believed and self._in_place(seq, entry, event, sound=leaf == digest, lone=leaf is None):
             self._learn(event, seq)
-            self._place(seq, entry, event, columns)
-            self.commitments.update(map(bytes.fromhex, event.commitments.values()))
+            self._place(seq, envelope, event, columns)
+            self._promise(event, seq)
         else:
             self._lose(seq, seq + 1)
 
-    def _bytes(self, seq: int, header: bytes | None, envelope: bytes, recorded_at: Any) -> bytes:
-        """Return the entry's bytes; a header that is not stored follows from what stands beside it.
+    def _made(self, seq: int, header: bytes | None, body: bytes, recorded_at: Any) -> bytes | None:
+        """Return the header: the one that makes the leaf of those there can be, or the likeliest.
 
-        Where leaf and bytes of the entry before disagree, that one is named already and either may be the
-        true one: what makes this entry's own leaf is taken.
+        It is stored or follows from what stands beside it. Where leaf and bytes of the entry before disagree,
+        that one is named already and either may be the true one. None when there is nothing to make it from.
         """
-        if header or not isinstance(recorded_at, int):
-            return (header or b"") + envelope
-        try:
-            moment = time_text(from_ms(recorded_at))
-        except OverflowError:
-            return envelope
-        stored = self.leaf(seq - 1) if seq else None
-        made = envelope
-        for before in (stored, self.last_hash):
-            if before is not None and len(before) == HASH_BYTES:
-                made = header_bytes(self.origin, seq, moment, before.hex()) + envelope
-                if entry_hash(made) == self.leaf(seq):
-                    break
-        return made
+        candidates = [header] if header else []
+        if isinstance(recorded_at, int):
+            stored = self.leaves.leaf(seq - 1) if seq else None
+            for before in (stored, self.last_hash):
+                if before is not None and len(before) == HASH_BYTES:
+                    try:
+                        moment = ms_text(recorded_at)
+                    except OverflowError:
+                        break
+                    candidates.append(header_bytes(self.origin, seq, moment, before.hex()))
+        leaf = self.leaves.leaf(seq)
+        for candidate in candidates:
+            if entry_hash(candidate + body) == leaf:
+                return candidate
+        return candidates[0] if candidates else None
+
+    def _in_place(self, seq: int, entry: Entry | None, event: Event, *, sound: bool, lone: bool) -> bool:
+        """Tell whether an entry may be followed: not where its leaf is another's, or its place is."""
+        if entry is not None and entry.seq != seq:
+            return False
+        if sound or seq == 0:
+            return True
+        stream = self.streams.get(event.stream)
+        return lone and event.stream_prev == (stream.head if stream else None)
 
     def _header(self, seq: int, entry: Entry, before: bytes, *, sound: bool) -> None:
         if entry.seq != seq:
@@ -257,7 +301,7 @@ class Walk:
         if entry.origin != self.origin:
             self.add(seq, "ledger.column_mismatch", "origin")
         # Where leaf and bytes before disagree, that entry is named already; either may be the true one.
-        stored = self.leaf(seq - 1) if seq else None
+        stored = self.leaves.leaf(seq - 1) if seq else None
         if bytes.fromhex(entry.prev) not in {before, stored}:
             self.add(seq, "ledger.link_broken")
         now = to_ms(entry.recorded_at)
@@ -296,8 +340,8 @@ class Walk:
 
     # 3. The numbers beside the bytes, and 4. the place in the stream.
 
-    def _place(self, seq: int, entry: Entry, event: Event, columns: Sequence[Any]) -> None:
-        number, stream_seq, key, idem, recorded_at = columns
+    def _place(self, seq: int, envelope: Envelope, event: Event, columns: Sequence[Any]) -> None:
+        number, stream_seq, key, idem, _ = columns
         stream = self.streams.get(event.stream)
         if stream is None:
             stream = self.streams[event.stream] = _Stream(self._new_stream(number), 0, "", 0)
@@ -310,12 +354,11 @@ class Walk:
             ("stream_seq", stream_seq, stream.length),
             ("key", key, self.key_numbers.get(event.actors[0].kid, key)),
             ("idem", idem, UUID(event.idem).bytes),
-            ("recorded_at", recorded_at, to_ms(entry.recorded_at)),
         ):
             if found != expected:
                 self.add(seq, "ledger.column_mismatch", name)
         stream.length += 1
-        stream.head, stream.lost = entry.envelope.hash, self.lost
+        stream.head, stream.lost = envelope.hash, self.lost
 
     def _new_stream(self, found: Any) -> int:
         """Return the next number, or the one beside the bytes where lost entries may have begun streams."""
@@ -332,11 +375,12 @@ class Walk:
 
     # 4. Signatures, and the keys that come and go.
 
-    def _signed(self, seq: int, entry: Entry, event: Event) -> bool:
+    def _signed(self, seq: int, envelope: Envelope, event: Event) -> bool:
         try:
             if (event.kind == OPENED) != (seq == 0):
                 raise Malformed(Problem("ledger.opening_out_of_place", "/kind"))
-            keys = check_signatures(entry.envelope, event, seq, self.ring.get)
+            keys = check_signatures(envelope, event, seq, self.ring.get)
+            check_roots(event, keys, self.ring.ended_at)
             if (kid := ended(event)) is not None:
                 key = self.ring.get(kid)
                 if key is None or key.until is not None:
@@ -347,15 +391,33 @@ class Walk:
         self.signatures += len(keys)
         return True
 
+    def _promise(self, event: Event, seq: int) -> None:
+        try:
+            self.promises.learn(event, seq)
+        except Malformed as error:
+            self.add(seq, error.code, error.problems[0].path)
+
     def _learn(self, event: Event, seq: int) -> None:
         try:
             known = [key.kid for key in introduced(event, seq)]
             ended(event)  # a key event that is half legible teaches nothing
         except Malformed:
             return  # named with its signatures
-        self.ring.learn(event, seq)
+        for gap in self.ring.learn(event, seq):
+            # Acts that are lost may have been counted.
+            if gap.found is None or not 0 < gap.found - gap.expected <= self.lost:
+                self.add(seq, "ledger.key_seq_gap", gap.kid)
         for kid in known:
             self.key_numbers.setdefault(kid, len(self.key_numbers))
+        try:
+            if event.kind in {ADDED, RETIRED} and self.streams.get(event.stream, _NEW).number != 0:
+                raise Malformed(Problem("ledger.field_invalid", "/stream"))  # it follows entry 0
+            self.log_keys.learn(event, seq)
+        except Refused as error:
+            if event.kind != OPENED:
+                self.add(seq, error.code, error.problems[0].path)
+        if self.log_keys.current and self.log_keys.current not in self.known_log_keys[-1:]:
+            self.known_log_keys.append(self.log_keys.current)
         if event.kind == OPENED and seq == 0:
             self._opening(event)
 

@@ -1,16 +1,19 @@
 """An operator who runs another writer: hashes, tree and receipts are right, what was appended is not."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, delete, update
 
+from ledger.changes import Reads
 from ledger.db import reading
-from ledger.event import Actor
-from ledger.keys import OPENED, key_fields
+from ledger.entry import Envelope
+from ledger.event import Actor, Event
+from ledger.keys import OPENED, Key, key_fields
 from ledger.signature import spki
-from ledger.store import ENTRY, KEY
+from ledger.store import ENTRY, KEY, STREAM
 from ledger.verify import verify
 from tests.ledger.tampering import covered, unfenced
 from tests.ledger.world import START, World, envelope, signer
@@ -34,11 +37,18 @@ def found(world: World) -> Found:
 
 
 def unchecked(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    def nothing(*_: Any) -> tuple[Any, ...]:
-        return ()
+    """Have the operator's writer take signatures, or places in streams, as they come."""
 
+    def signed(envelope: Envelope, _event: Event, _seq: int, known: Callable[[str], Key | None]) -> Any:
+        return tuple(known(line.kid) for line in envelope.signatures)
+
+    def placed(reads: Reads, event: Event) -> tuple[int, int] | None:
+        stream = reads.one(STREAM, name=event.stream)
+        return None if stream is None else (stream["stream"], stream["length"])
+
+    made = {"check_signatures": signed, "_check_place": placed}
     for name in names:
-        monkeypatch.setattr(f"ledger.writer.{name}", nothing)
+        monkeypatch.setattr(f"ledger.writer.{name}", made[name])
 
 
 def test_a_signature_that_does_not_hold(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +75,8 @@ def test_a_key_ended_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_key_whose_fields_do_not_agree(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     event = world.registration("chi", signer("chi"))
     fields = dict(event.body["key"]) | {"custody": "anywhere"}
-    unchecked(monkeypatch, "check_signatures", "introduced")
+    unchecked(monkeypatch, "check_signatures")
+    monkeypatch.setattr("ledger.append.introduced", lambda _event, _seq: ())
     actors = [Actor(party="an", role="operator", kid=signer("an").kid)]
     world.submit(world.event(event.kind, actors, {"key": fields}), signer("an"))
     assert found(world) == {(4, "ledger.field_invalid")}
@@ -89,7 +100,7 @@ def test_a_second_opening(world: World, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_clock_turned_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.writer.max", lambda now, _before: now, raising=False)
+    monkeypatch.setattr("ledger.append.max", lambda now, _before: now, raising=False)
     event = world.written("early", signer("an"))
     world.ledger.submit(envelope(event, signer("an")), now=START - timedelta(days=1))
     assert found(world) == {(4, "ledger.time_runs_back")}
