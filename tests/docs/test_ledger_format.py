@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -15,6 +16,7 @@ from ledger.keys import KeyRing, check_signatures
 from ledger.publisher import publish
 from ledger.signature import P256_ORDER
 from ledger.store import entries as stored_entries
+from ledger.subjects import Subjects
 from ledger.verify import verify
 from ledger.writer import Ledger
 from manifest import reference
@@ -70,8 +72,10 @@ def test_checkpoint_receipt_and_proof_hold(seq: int) -> None:
     assert check_proof(read, entry.hash, keys, vector.ORIGIN).size == 3
 
 
-def test_the_writer_makes_exactly_these_bytes(sqlite_engine: Engine) -> None:
-    ledger = Ledger(sqlite_engine, vector.ORIGIN, judge=Judge(reference.default()), signer=vector.LOG)
+def test_the_writer_makes_exactly_these_bytes(sqlite_engine: Engine, tmp_path: Path) -> None:
+    subjects = Subjects(tmp_path / "subjects", vector.ORIGIN)
+    judge = Judge(reference.default())
+    ledger = Ledger(sqlite_engine, vector.ORIGIN, judge=judge, signer=vector.LOG, subjects=subjects)
     for seq, entry in enumerate(vector.entries()):
         secrets = (vector.SECRET,) if seq == 1 else ()
         recorded = ledger.submit(entry.envelope.to_bytes(), now=entry.recorded_at, secrets=secrets)
@@ -82,7 +86,8 @@ def test_the_writer_makes_exactly_these_bytes(sqlite_engine: Engine) -> None:
     )
     with reading(sqlite_engine) as reader:
         found = [entry.data for entry in stored_entries(reader, ledger.log)]
-        report = verify(reader, origin=vector.ORIGIN)
+        report = verify(reader, origin=vector.ORIGIN, subjects=subjects)
+    ledger.close()
     assert found == [entry.to_bytes() for entry in vector.entries()]
     assert report.ok, report.findings
     assert report.personal_open == 1
