@@ -13,7 +13,7 @@ from api.recorder import record
 from ledger.changes import Reads
 from ledger.db import Reader, reading
 from ledger.errors import NotFound, Problem
-from ledger.publisher import prove
+from ledger.published import prove_entry
 from ledger.store import STREAM, VAULT, one, rows
 from manifest.acts import find, read_stored
 from manifest.consignment import Manifest
@@ -105,7 +105,7 @@ def issue_pdf(home: Home, name: str) -> Issued:
     )
     home.checkpoint()
     with reading(home.engine) as reader:
-        proof = prove(reader, home.ledger.log, recorded.receipt.seq).to_text()
+        proof = prove_entry(reader, home.ledger.log, recorded.receipt.seq).to_text()
     return Issued(body.number, data, digest, recorded.receipt.seq, proof, tuple(signed), tuple(unsigned))
 
 

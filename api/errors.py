@@ -18,7 +18,17 @@ from starlette.responses import Response
 
 from api.answers import Json
 from api.identity.accounts import LoginFailed
-from ledger.errors import Conflict, Fact, Malformed, NotAllowed, NotFound, Problem, Refused, RuleBroken
+from ledger.errors import (
+    Conflict,
+    Fact,
+    Malformed,
+    NotAllowed,
+    NotFound,
+    Problem,
+    Refused,
+    RuleBroken,
+    Unavailable,
+)
 from manifest.reference import ReferenceRefused
 from manifest.wording import Language, message
 from pdf.errors import PdfError
@@ -63,6 +73,7 @@ STATUSES: dict[type[Refused], HTTPStatus] = {
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     Refused: HTTPStatus.BAD_REQUEST,
 }
 _HEADERS: dict[HTTPStatus, dict[str, str]] = {

@@ -5,10 +5,10 @@ CA; the database holds the ledger, its views and the identities. The trust file 
 check both from outside.
 """
 
-import os
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -21,10 +21,13 @@ from api.recorder import Signing, record
 from api.settings import Settings
 from ledger.db import open_engine, reading, writing
 from ledger.errors import Conflict, NotFound, Problem
+from ledger.guard import Guard
 from ledger.keys import key_fields
 from ledger.note import Kind, NoteSigner
-from ledger.publisher import last_checkpoint, publish
+from ledger.publisher import Publisher, last_checkpoint, newest_note
 from ledger.signature import KeySigner, PrivateKey
+from ledger.stamp import split_roots
+from ledger.standing import Floor
 from ledger.store import LOG, rows
 from ledger.trust import Trust
 from ledger.writer import Ledger
@@ -38,6 +41,10 @@ OPERATOR = "org:operator"
 ROOTS = ("root-1", "root-2")
 SERVICE = "service"
 POST_QUANTUM = "log-mldsa.pem"
+GUARD = "guard.journal"
+# Where version 0.1 kept the one note that it had signed last.
+_MEMORY_0_1 = "last-checkpoint.txt"
+_log = logging.getLogger("ctnh.home")
 Clock = Callable[[], datetime]
 
 
@@ -51,6 +58,7 @@ class Home:
     """An opened deployment; ``clock`` tells the time wherever an edge needs it.
 
     ``signers`` are the log's keys, the Ed25519 one first: all of them sign checkpoints, the first receipts.
+    ``guard`` remembers what they signed; ``floor`` says what keeps the log from going on.
     """
 
     settings: Settings
@@ -60,6 +68,9 @@ class Home:
     ca: CertificateAuthority
     signers: tuple[NoteSigner, ...]
     clock: Clock
+    guard: Guard
+    floor: Floor
+    publisher: Publisher
 
     @property
     def signer(self) -> NoteSigner:
@@ -81,21 +92,17 @@ class Home:
 
     def checkpoint(self) -> tuple[int, str]:
         """Sign a checkpoint over all entries; return its size and note."""
-        memory = self.folder / "last-checkpoint.txt"
-        remembered = memory.read_text(encoding="utf-8") if memory.exists() else None
-        size, note = publish(
-            self.engine,
-            self.ledger.log,
-            self.ledger.origin,
-            self.signers,
-            now=self.clock(),
-            remembered=remembered,
-        )
-        if note != remembered:
-            part = memory.with_suffix(f".{os.getpid()}.part")
-            part.write_text(note, encoding="utf-8")
-            part.replace(memory)
-        return size, note
+        return self.publisher.publish(self.clock())
+
+    def newest_note(self) -> str | None:
+        """Return the checkpoint to serve: the newest, with its latest heartbeat and all cosignatures."""
+        with reading(self.engine) as reader:
+            return newest_note(reader, self.ledger.log, self.guard)
+
+    def look(self) -> Problem | None:
+        """Compare log and guard; return what keeps the log from going on, None when nothing does."""
+        with reading(self.engine) as reader:
+            return self.floor.look(reader)
 
     def trust(self) -> Trust:
         """Return what an auditor needs to check this deployment from outside."""
@@ -109,7 +116,13 @@ class Home:
             root_kids=kids,
             pdf_roots=(pem,),
             checkpoint=last[1] if last else None,
+            tsa_roots=self.tsa_roots(),
         )
+
+    def tsa_roots(self) -> tuple[str, ...]:
+        """Return the certificates (PEM) of the authorities whose time stamps are taken."""
+        path = self.settings.tsa_roots
+        return split_roots(Path(path).read_bytes()) if path else ()
 
     def close(self) -> None:
         """Let go of the database; SQLite then folds its journal back into the one file."""
@@ -133,7 +146,42 @@ def open_home(settings: Settings, clock: Clock = wall_clock) -> Home:
     ledger = Ledger(engine, settings.origin, judge=Judge(reference.default()), signer=signers[0])
     master = MasterKey.load(settings.data_dir, settings.master_passphrase)
     ca = CertificateAuthority.from_pem((settings.data_dir / "ca.pem").read_bytes())
-    return Home(settings, engine, ledger, Custody(ledger.log, master), ca, signers, clock)
+    guard = _guard(settings)
+    floor = Floor(ledger.log, guard)
+    ledger.bar(floor)
+    home = Home(
+        settings=settings,
+        engine=engine,
+        ledger=ledger,
+        custody=Custody(ledger.log, master),
+        ca=ca,
+        signers=signers,
+        clock=clock,
+        guard=guard,
+        floor=floor,
+        publisher=Publisher(
+            engine,
+            ledger.log,
+            ledger.origin,
+            signers,
+            guard=guard,
+            heartbeat=timedelta(seconds=settings.heartbeat_s),
+        ),
+    )
+    if (problem := home.look()) is not None:
+        _log.critical("read only: %s %s", problem.code, dict(problem.facts))
+    return home
+
+
+def _guard(settings: Settings) -> Guard:
+    """Return the guard; what version 0.1 remembered in its place becomes the first note."""
+    guard = Guard(Path(settings.guard) if settings.guard else settings.data_dir / GUARD)
+    memory = settings.data_dir / _MEMORY_0_1
+    if memory.exists():
+        if guard.last() is None:
+            guard.swap(None, memory.read_text(encoding="utf-8"))
+        memory.unlink()  # once: a guard that goes missing later must not be made up from it
+    return guard
 
 
 def make_home(settings: Settings, clock: Clock = wall_clock) -> Home:

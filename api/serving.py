@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
-from time import monotonic
 from types import FrameType
 
 import uvicorn
@@ -18,26 +17,28 @@ from uvicorn.supervisors import Multiprocess
 from api.home import Home, open_home
 from api.main import create_app
 from api.settings import Settings, settings
-from ledger.db import reading
 from ledger.errors import Refused
-from ledger.publisher import last_checkpoint
-from ledger.store import HEAD, one
+from ledger.leadership import Leadership
+from manifest.wording import message
 
 GRACE_S = 10
-PUBLISH_EVERY_S = 2.0
-# A checkpoint reads the whole tree again: it may take no more than this share of a processor.
-_SHARE = 0.1
+PUBLISH_EVERY_S = 1.0
 COULD_NOT_RUN = 2
 _log = logging.getLogger("ctnh.serving")
 
 
 class Publisher:
-    """A thread that signs a checkpoint soon after something was recorded, and a last one at the end."""
+    """A thread that signs a checkpoint soon after something was recorded, and a last one at the end.
+
+    Of several processes one leads. With nothing new it signs a heartbeat when the last note is old, so that
+    silence is never mistaken for calm.
+    """
 
     def __init__(self, home: Home, every_s: float = PUBLISH_EVERY_S) -> None:
         self._home = home
         self._every_s = every_s
         self._end = Event()
+        self._leadership = Leadership(home.engine, home.ledger.log)
         self._thread = Thread(target=self._run, name="publisher", daemon=True)
 
     def start(self) -> None:
@@ -49,36 +50,36 @@ class Publisher:
         self._end.set()
         self._thread.join()
         self._publish()
+        self._leadership.resign()
 
     def _run(self) -> None:
-        pause = self._every_s
-        while not self._end.wait(pause):
-            began = monotonic()
+        while not self._end.wait(self._every_s):
             self._publish()
-            pause = max(self._every_s, (monotonic() - began) / _SHARE)
 
     def _publish(self) -> None:
         try:
-            if self._is_behind():
+            # What was missing may have been recovered meanwhile.
+            if self._home.floor.problem is not None and self._home.look() is not None:
+                return
+            if self._leadership.lead() and self._home.publisher.is_due(self._home.clock()):
                 self._home.checkpoint()
         except Refused as refused:
             # The log disagrees with its own checkpoint: nothing more may be signed over it, but who reads
             # it and who verifies it must still be served.
             _log.critical("no checkpoint: %s", refused)
-        except SQLAlchemyError:
+            self._home.look()
+        except (SQLAlchemyError, OSError):
             _log.exception("no checkpoint now")
-
-    def _is_behind(self) -> bool:
-        with reading(self._home.engine) as reader:
-            head = one(reader, HEAD, log=self._home.ledger.log)
-            last = last_checkpoint(reader, self._home.ledger.log)
-        return head is not None and head["size"] > (last[0] if last else 0)
 
 
 def serve(home: Home, workers: int = 1) -> int:
     """Serve until told to stop; return the exit code. On SQLite there is one process that serves."""
     if workers > 1 and home.engine.dialect.name == "sqlite":
         print("SQLite: chỉ một tiến trình phục vụ / SQLite: one serving process only", file=sys.stderr)  # noqa: T201
+        return COULD_NOT_RUN
+    if (problem := home.floor.problem) is not None and problem.code == "ledger.forked":
+        # Two pasts under one name: whatever is served from here would be half of a lie.
+        print(message(problem.code, problem.facts, home.settings.lang), file=sys.stderr)  # noqa: T201
         return COULD_NOT_RUN
     publisher = Publisher(home)
     publisher.start()

@@ -31,6 +31,20 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         2 * 1024 * 1024, ge=65_536, description="largest request body; a larger one is refused unread"
     )
+    tsa_url: str = Field(
+        "", description="address of a time-stamping authority (RFC 3161) that anchors checkpoints; empty: off"
+    )
+    tsa_roots: str = Field(
+        "", description="file (PEM) with the root certificates of that authority; they go into the trust file"
+    )
+    guard: str = Field(
+        "",
+        description="path of the guard's journal, best on another disk or host; leave it out of backups;"
+        " empty: guard.journal in the data folder",
+    )
+    heartbeat_s: int = Field(
+        300, ge=10, description="age in seconds at which a checkpoint is signed anew though nothing is new"
+    )
     master_passphrase: str = Field(
         "", description="passphrase for the keys in custody; empty: a random one is kept in the data folder"
     )

@@ -1,20 +1,35 @@
-"""Checkpoints: re-read what is to be committed to, sign its head, keep the note; and proofs under it."""
+"""Checkpoints: read back what is to be committed to, sign its head, remember it in the guard, publish it.
 
-from collections.abc import Sequence
-from datetime import datetime
+The order is: committed rows → leaves → root → signatures → guard → table. Whatever stops the program in
+between, the guard knows of every note that was ever signed, and the next run puts it into the table. A note
+over the same number of entries (a heartbeat, with a later time in its post-quantum line) goes into the guard
+alone: the table keeps one note per size for ever.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, insert, select
 
-from ledger.checkpoint import Checkpoint, LogProof, claimed_checkpoint
+from ledger.checkpoint import Checkpoint, claimed_checkpoint
 from ledger.db import Reader, reading, writing
-from ledger.errors import Conflict, NotFound, Problem
-from ledger.note import NoteSigner, make_note
-from ledger.store import CHECKPOINT, entries, entry_at, leaf_hashes
-from ledger.tree import inclusion_proof, root
+from ledger.errors import Conflict, Malformed, NotAllowed, Problem
+from ledger.failpoints import reach
+from ledger.guard import Guard
+from ledger.note import NoteSigner, add_lines, make_note, open_note, parse_line
+from ledger.readback import read_back
+from ledger.standing import standing
+from ledger.store import CHECKPOINT, COSIGNATURE, HEAD, one, rows, tile_reader
+from ledger.tiles import consistency, range_at, root_at
+from ledger.tree import CompactRange, verify_consistency
+
+# A publisher that was overtaken looks again; whoever loses this often has no business signing here.
+_ATTEMPTS = 3
 
 
 def last_checkpoint(reader: Reader, log: int) -> tuple[int, str] | None:
-    """Return size and note of the newest checkpoint of a log, or None."""
+    """Return size and note of the newest checkpoint in the table, or None."""
     query = (
         select(CHECKPOINT.c.size, CHECKPOINT.c.note)
         .where(CHECKPOINT.c.log == log)
@@ -25,6 +40,169 @@ def last_checkpoint(reader: Reader, log: int) -> tuple[int, str] | None:
     return None if row is None else (row.size, row.note)
 
 
+def newest_note(reader: Reader, log: int, guard: Guard) -> str | None:
+    """Return the note to serve: the newest in the table, or the guard's later one of the same size.
+
+    Every cosignature of that size is among its lines. None while there is no checkpoint.
+    """
+    last = last_checkpoint(reader, log)
+    if last is None:
+        return None
+    size, note = last
+    beat = guard.last()
+    if beat is not None and claimed_checkpoint(beat) == claimed_checkpoint(note):
+        note = beat
+    lines = [row["line"] for row in rows(reader, COSIGNATURE, log=log, size=size)]
+    return add_lines(note, lines) if lines else note
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What was signed last: the guard's note (or the table's, without a guard), and the range under it."""
+
+    note: str | None
+    tree: CompactRange
+    missing: bool  # the table has not got it yet
+
+
+class Publisher:
+    """Signs one log's checkpoints with every one of ``signers``.
+
+    Several may run at once: the guard lets one of them add a note, and the others see it. Without a guard
+    (a log of which nothing was ever published) the table alone stands in for it. ``heartbeat`` is the age at
+    which a note is signed anew though nothing was recorded, None for never.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        log: int,
+        origin: str,
+        signers: Sequence[NoteSigner],
+        *,
+        guard: Guard | None = None,
+        heartbeat: timedelta | None = None,
+    ) -> None:
+        self._engine = engine
+        self._log = log
+        self._origin = origin
+        self._signers = tuple(signers)
+        self._guard = guard
+        self._heartbeat = heartbeat
+        self._state: _State | None = None
+
+    def is_due(self, now: datetime) -> bool:
+        """Tell whether `publish` would sign something."""
+        with reading(self._engine) as reader:
+            head, last = one(reader, HEAD, log=self._log), last_checkpoint(reader, self._log)
+        size = 0 if head is None else head["size"]
+        note = self._guard.last() if self._guard is not None else None
+        return size > (last[0] if last else 0) or (note is not None and self._is_old(note, now))
+
+    def publish(self, now: datetime) -> tuple[int, str]:
+        """Sign a checkpoint over all entries and return its size and note; the last one when nothing is new.
+
+        The committed rows are read back and hashed first: a bit that flipped between hashing and tree would
+        otherwise be signed for ever. Raises Conflict, and signs nothing, when rows and leaves disagree, when
+        the log does not begin with what was signed before, or when the guard is missing, behind or damaged.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._publish(now)
+            except Conflict as conflict:
+                self._state = None
+                if conflict.code != "ledger.guard_moved":
+                    raise
+        raise Conflict(Problem("ledger.guard_moved"))
+
+    def _publish(self, now: datetime) -> tuple[int, str]:
+        with reading(self._engine) as reader:
+            state = self._state = self._take_up(reader)
+            head = one(reader, HEAD, log=self._log)
+            size = 0 if head is None else int(head["size"])
+            tree = CompactRange(state.tree.size, state.tree.nodes)
+            for leaves in read_back(reader, self._log, self._origin, tree.size, size):
+                tree.extend(leaves)
+            self._check_tiles(reader, state.tree, tree)
+        note = state.note
+        if note is None or tree.size > state.tree.size or self._is_old(note, now):
+            checkpoint = Checkpoint(self._origin, tree.size, tree.root())
+            lines = [signer.sign_line(checkpoint.text, now) for signer in self._signers]
+            note = make_note(checkpoint.text, lines)
+            reach("checkpoint_signed")
+            if self._guard is not None and note != state.note:
+                self._guard.swap(state.note, note)
+                reach("guard_swapped")
+        elif not state.missing:
+            return tree.size, note
+        note = self._store(tree.size, note)
+        reach("checkpoint_stored")
+        self._state = _State(note, tree, missing=False)
+        return tree.size, note
+
+    def _take_up(self, reader: Reader) -> _State:
+        """Return what was signed last, as far as the log agrees with it."""
+        last = last_checkpoint(reader, self._log)
+        note = last[1] if last else None
+        if self._guard is not None:
+            if (problem := self._standing(reader)) is not None:
+                raise Conflict(problem)
+            note = self._guard.last()
+        known = self._state
+        if known is not None and known.note == note and not known.missing:
+            return known
+        signed = Checkpoint(self._origin, 0, b"") if note is None else claimed_checkpoint(note, self._origin)
+        tree = range_at(tile_reader(reader, self._log), signed.size)
+        if note is not None and tree.root() != signed.root:
+            raise Conflict(Problem("ledger.checkpoint_mismatch", "", {"size": signed.size}))
+        if last is not None and last[0] == signed.size and claimed_checkpoint(last[1]).root != tree.root():
+            raise Conflict(Problem("ledger.checkpoint_mismatch", "", {"size": signed.size}))
+        return _State(note, tree, missing=last is None or last[0] < signed.size)
+
+    def _standing(self, reader: Reader) -> Problem | None:
+        assert self._guard is not None
+        known = self._state
+        if known is None or known.note != self._guard.last():
+            return standing(reader, self._log, self._guard)
+        head = one(reader, HEAD, log=self._log)
+        size = 0 if head is None else int(head["size"])
+        if size < known.tree.size:
+            return Problem("ledger.behind_guard", "", {"size": known.tree.size, "found": size})
+        return None
+
+    def _check_tiles(self, reader: Reader, old: CompactRange, new: CompactRange) -> None:
+        """Compare the levels above with the leaves: proofs are made from them."""
+        if new.size == old.size:
+            return
+        read = tile_reader(reader, self._log)
+        if old.size:
+            proof = consistency(read, old.size, new.size)
+            good = verify_consistency(old.size, new.size, proof, old.root(), new.root())
+        else:
+            good = root_at(read, new.size) == new.root()
+        if not good:
+            raise Conflict(Problem("ledger.tile_mismatch", "", {"size": new.size}))
+
+    def _is_old(self, note: str, now: datetime) -> bool:
+        """Tell whether a note's own time is so long ago that silence would look like an attack."""
+        if self._heartbeat is None:
+            return False
+        try:
+            opened = open_note(note, [signer.key for signer in self._signers])
+        except (NotAllowed, Malformed):
+            return False
+        signed_at = max((at for at in opened.timestamps if at is not None), default=None)
+        return signed_at is not None and now.timestamp() - signed_at >= self._heartbeat.total_seconds()
+
+    def _store(self, size: int, note: str) -> str:
+        """Put the note into the table; return the one to go by, that of a heartbeat or whoever was first."""
+        with writing(self._engine, self._log) as writer:
+            known = one(writer, CHECKPOINT, log=self._log, size=size)
+            if known is None:
+                writer.execute(insert(CHECKPOINT), {"log": self._log, "size": size, "note": note})
+        return note if known is None or self._guard is not None else str(known["note"])
+
+
 def publish(
     engine: Engine,
     log: int,
@@ -32,52 +210,22 @@ def publish(
     signers: Sequence[NoteSigner],
     *,
     now: datetime,
-    remembered: str | None = None,
+    guard: Guard | None = None,
 ) -> tuple[int, str]:
-    """Sign a checkpoint over all entries and return its size and note; the last one when nothing is new.
+    """Sign a checkpoint over all entries, once; see `Publisher`, which remembers what it has read."""
+    return Publisher(engine, log, origin, signers, guard=guard).publish(now)
 
-    Every one of ``signers`` adds its line, at the time ``now``.
 
-    The committed rows are read back and hashed again first: a bit that flipped between hashing and tree
-    would otherwise be signed for ever. ``remembered`` is the note that the signer itself last made, kept
-    outside the database: a log that does not begin with it is never signed again. Raises Conflict for that,
-    when rows and leaves disagree, or when the last checkpoint is not a prefix.
+def keep_cosignatures(engine: Engine, log: int, size: int, lines: Iterable[str]) -> int:
+    """Keep signature lines that others gave for the checkpoint of that size; return how many are new.
+
+    The first line of a key stays: the table is never changed. Raises Malformed for what is no line.
     """
-    with reading(engine) as reader:
-        leaves = leaf_hashes(reader, log)
-        if remembered is not None:
-            own = claimed_checkpoint(remembered, origin)
-            if own.size > len(leaves) or root(leaves[: own.size]) != own.root:
-                raise Conflict(Problem("ledger.log_rewritten", "", {"size": own.size}))
-        last = last_checkpoint(reader, log)
-        start, note = last or (0, "")
-        if start == len(leaves) and last is not None:
-            return last
-        if last is not None and claimed_checkpoint(note, origin).root != root(leaves[:start]):
-            raise Conflict(Problem("ledger.checkpoint_mismatch", "", {"size": start}))
-        read_back = [entry.hash for entry in entries(reader, log, start=start)]
-        if read_back != leaves[start:]:
-            raise Conflict(Problem("ledger.leaf_mismatch", "", {"start": start}))
-    checkpoint = Checkpoint(origin, len(leaves), root(leaves))
-    signed = make_note(checkpoint.text, [signer.sign_line(checkpoint.text, now) for signer in signers])
+    new = 0
     with writing(engine, log) as writer:
-        known = last_checkpoint(writer, log)
-        if known is not None and known[0] >= checkpoint.size:
-            return known
-        writer.execute(insert(CHECKPOINT), {"log": log, "size": checkpoint.size, "note": signed})
-    return checkpoint.size, signed
-
-
-def prove(reader: Reader, log: int, seq: int) -> LogProof:
-    """Return the proof that the entry at ``seq`` is under the newest checkpoint; the entry is its extra.
-
-    Raises NotFound when there is no such entry or no checkpoint over it yet.
-    """
-    entry = entry_at(reader, log, seq)
-    last = last_checkpoint(reader, log)
-    if entry is None:
-        raise NotFound(Problem("ledger.entry_unknown", "", {"seq": seq}))
-    if last is None or last[0] <= seq:
-        raise NotFound(Problem("ledger.not_checkpointed", "", {"seq": seq}))
-    size, note = last
-    return LogProof(seq, inclusion_proof(leaf_hashes(reader, log)[:size], seq), note, entry.data)
+        for line in map(parse_line, lines):
+            place = {"log": log, "size": size, "name": line.name, "key_id": line.key_id.hex()}
+            if one(writer, COSIGNATURE, **place) is None:
+                writer.execute(insert(COSIGNATURE), place | {"line": str(line)})
+                new += 1
+    return new

@@ -12,6 +12,7 @@ from api.cli.common import (
     WRONG,
     AsJson,
     Db,
+    Origin,
     TrustFile,
     chosen,
     err,
@@ -23,8 +24,11 @@ from api.cli.common import (
     trust_from,
 )
 from api.home import open_home
-from ledger.publisher import prove
+from ledger.logs import check as check_logs
+from ledger.logs import is_log_of_logs
+from ledger.published import prove_entry
 from ledger.report import Report
+from ledger.store import LOG, one
 from ledger.verify import verify
 from manifest import wording
 from manifest.reference import default
@@ -36,10 +40,12 @@ SHOWN = 20
 
 
 @app.command("verify")
-def verify_command(db: Db = None, trust: TrustFile = None, as_json: AsJson = False) -> None:
+def verify_command(
+    db: Db = None, origin: Origin = None, trust: TrustFile = None, as_json: AsJson = False
+) -> None:
     """Check everything an auditor checks; exit 1 when something was found."""
     with telling():
-        report = verify_database(db, trust)
+        report = verify_database(db, trust, origin)
     if as_json:
         print_json(report.as_json())
     else:
@@ -47,12 +53,17 @@ def verify_command(db: Db = None, trust: TrustFile = None, as_json: AsJson = Fal
     raise typer.Exit(GOOD if report.ok else WRONG)
 
 
-def verify_database(db: str | None, trust: Path | None) -> Report:
-    """Return the full verification of a database: ledger, meaning, views."""
+def verify_database(db: str | None, trust: Path | None, wanted: str | None = None) -> Report:
+    """Return the full verification of a log: ledger, meaning, views; of a log of logs, what it anchors."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with looking(db) as (reader, _, origin), Progress(*columns, console=err, transient=True) as bar:
+    with looking(db, wanted) as (reader, log, origin), Progress(*columns, console=err, transient=True) as bar:
         bar.add_task(wording.text("verifying", {}, language()), total=None)
-        return verify(reader, origin=origin, trust=trust_from(trust), further=[audit(default())])
+        trusted = trust_from(trust)
+        # With several logs the trust file picks, where it is not said otherwise and the log is there.
+        named = one(reader, LOG, origin=trusted.origin) if trusted and wanted is None else None
+        chosen_log = (named["log"], named["origin"]) if named else (log, origin)
+        step = check_logs if is_log_of_logs(reader, chosen_log[0]) else audit(default())
+        return verify(reader, origin=chosen_log[1], trust=trusted, further=[step])
 
 
 def show(report: Report) -> None:
@@ -68,6 +79,9 @@ def show(report: Report) -> None:
     out.print(f"  trust       {wording.text('trust_' + report.trust, {}, said)}", markup=False)
     out.print(f"  guard       {wording.text('guard_' + report.guard, {}, said)}", markup=False)
     out.print(f"  meaning     {wording.text('meaning_' + report.meaning, {}, said)}", markup=False)
+    if report.anchors_good or report.anchors_not_checked:
+        facts = {"good": report.anchors_good, "unchecked": report.anchors_not_checked}
+        out.print(f"  anchors     {wording.text('anchors_counted', facts, said)}", markup=False)
     for finding in report.findings[:SHOWN]:
         sentence = wording.message(finding.code, {"seq": finding.seq or 0, "detail": finding.detail}, said)
         place = "" if finding.seq is None else f"seq {finding.seq}: "
@@ -92,8 +106,9 @@ def prove_command(
     seq: Annotated[int, typer.Option("--seq", min=0, help="Position of the entry.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where to write the .tlog-proof.")],
     db: Db = None,
+    origin: Origin = None,
 ) -> None:
     """Write the proof that an entry stands in the log, with the entry inside."""
-    with telling(), looking(db) as (reader, log, _):
-        output.write_text(prove(reader, log, seq).to_text(), encoding="utf-8")
+    with telling(), looking(db, origin) as (reader, log, _):
+        output.write_text(prove_entry(reader, log, seq).to_text(), encoding="utf-8")
     out.print(str(output), markup=False)

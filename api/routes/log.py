@@ -8,11 +8,10 @@ from starlette.responses import PlainTextResponse
 from api.answers import Json
 from api.deps import ReadOnly, TheHome
 from api.scope import View
-from ledger.db import reading
 from ledger.entry import parse_entry
 from ledger.errors import NotFound, Problem
 from ledger.event import Event, parse
-from ledger.publisher import last_checkpoint, prove
+from ledger.published import prove_entry
 from ledger.store import HEAD, StoredEntry, entries, entry_at, one
 from ledger.types import from_ms
 from manifest.events import MANIFEST_EVENTS
@@ -45,17 +44,16 @@ def show_proof(seq: Seq, read: ReadOnly) -> PlainTextResponse:
     """Answer the proof (C2SP tlog-proof) that the entry is under the newest checkpoint."""
     with read() as view:
         _visible_entry(view, seq)
-        return PlainTextResponse(prove(view.reader, view.log, seq).to_text())
+        return PlainTextResponse(prove_entry(view.reader, view.log, seq).to_text())
 
 
 @router.get("/checkpoint", response_class=PlainTextResponse)
 def show_checkpoint(home: TheHome) -> PlainTextResponse:
     """Answer the newest checkpoint, a C2SP signed note; anyone may have it."""
-    with reading(home.engine) as reader:
-        last = last_checkpoint(reader, home.ledger.log)
-    if last is None:
+    note = home.newest_note()
+    if note is None:
         raise NotFound(Problem("api.no_checkpoint"))
-    return PlainTextResponse(last[1])
+    return PlainTextResponse(note)
 
 
 @router.get("/feed")

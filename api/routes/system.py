@@ -25,12 +25,16 @@ async def healthz() -> Json:
 
 @router.get("/readyz", responses={503: {"description": "not ready, and why"}})
 def readyz(home: TheHome) -> Json:
-    """Tell whether the database is there, and at the revision that this program needs."""
+    """Tell whether the database is there, at the revision that this program needs, and may be written to."""
     needed = _needed()
     try:
         found = revision_of(home.engine)
     except SQLAlchemyError:
         return Json({"status": "unavailable", "database": False}, status_code=503)
-    ready = found == needed
-    body = {"status": "ok" if ready else "stale", "database": True, "revision": found, "needed": needed}
-    return Json(body, status_code=200 if ready else 503)
+    body = {"database": True, "revision": found, "needed": needed}
+    if found != needed:
+        return Json({"status": "stale", **body}, status_code=503)
+    if (problem := home.floor.problem) is not None:
+        # Who reads and verifies is served; nobody may be sent here to record.
+        return Json({"status": "read_only", "code": problem.code, **body}, status_code=503)
+    return Json({"status": "ok", **body})

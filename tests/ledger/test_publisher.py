@@ -9,7 +9,8 @@ from ledger.db import reading, writing
 from ledger.entry import entry_hash, parse_entry
 from ledger.errors import Conflict, NotFound
 from ledger.note import NoteSigner
-from ledger.publisher import last_checkpoint, prove, publish
+from ledger.published import prove_entry as prove
+from ledger.publisher import last_checkpoint, publish
 from ledger.store import CHECKPOINT, ENTRY, TILE, leaf_hashes, rows
 from ledger.tree import EMPTY_ROOT, consistency_proof, verify_consistency
 from tests.ledger.tampering import drop_fences

@@ -88,12 +88,11 @@ def test_another_log_under_the_same_keys_is_not_the_one_the_auditor_kept(
 
 def test_a_log_that_was_cut_back_is_never_signed_again(tmp_path: Path, sqlite_engine: Engine) -> None:
     place, home = lived(tmp_path, sqlite_engine)
-    (home.folder / "last-checkpoint.txt").write_text(
-        home.signer.sign(f"{home.ledger.origin}\n9999\n{'A' * 43}=\n", home.clock()), encoding="utf-8"
-    )
+    later = home.signer.sign(f"{home.ledger.origin}\n9999\n{'A' * 43}=\n", home.clock())
+    home.guard.swap(home.guard.last(), later)
     with pytest.raises(Conflict) as refused:
         home.checkpoint()
-    assert refused.value.code == "ledger.log_rewritten"
+    assert refused.value.code == "ledger.behind_guard"
     place.home.close()
 
 
