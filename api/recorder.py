@@ -6,6 +6,7 @@ What a client does for itself over HTTP, the demo, the service key and keys in c
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, ClassVar, Protocol
 
 from ledger.db import Reader, reading
 from ledger.entry import Envelope
@@ -15,7 +16,16 @@ from ledger.signature import Signer
 from ledger.store import STREAM, one
 from ledger.vault import Secret, commit
 from ledger.writer import Ledger, Recorded
-from manifest.body import Body
+
+
+class Recordable(Protocol):
+    """What can be recorded: a kind of event, and the body that its actors sign."""
+
+    kind: ClassVar[str]
+
+    def write(self) -> dict[str, Any]:
+        """Return the body."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,7 @@ def stream_head(reader: Reader, log: int, stream: str) -> str | None:
 def build_event(
     reader: Reader,
     ledger: Ledger,
-    body: Body,
+    body: Recordable,
     actors: Sequence[Actor],
     *,
     stream: str,
@@ -64,7 +74,7 @@ def build_event(
 
 def record(
     ledger: Ledger,
-    body: Body,
+    body: Recordable,
     signings: Sequence[Signing],
     *,
     stream: str,

@@ -42,8 +42,20 @@ class Settings(BaseSettings):
         description="path of the guard's journal, best on another disk or host; leave it out of backups;"
         " empty: guard.journal in the data folder",
     )
+    witness_policy: str = Field(
+        "",
+        description="file with the policy (C2SP tlog-policy) of witnesses that cosign; empty: none are asked",
+    )
     heartbeat_s: int = Field(
         300, ge=10, description="age in seconds at which a checkpoint is signed anew though nothing is new"
+    )
+    log_public: Literal["hashes", "entries"] = Field(
+        "hashes",
+        description="what anyone may fetch below /log/: checkpoint and tiles (hashes), or the entries too",
+    )
+    log_public: Literal["hashes", "entries"] = Field(
+        "hashes",
+        description="what anyone may fetch below /log/: checkpoint and tiles (hashes), or the entries too",
     )
     master_passphrase: str = Field(
         "", description="passphrase for the keys in custody; empty: a random one is kept in the data folder"

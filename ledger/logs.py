@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import select
 
@@ -56,6 +56,7 @@ def is_log_of_logs(reader: Reader, log: int) -> bool:
 class LogAnchored:
     """The newest checkpoint of another log: its origin, size and root (hex), and the note by its hash."""
 
+    kind: ClassVar[str] = LOG_ANCHORED
     origin: str
     size: int
     root: str

@@ -12,6 +12,7 @@ from itertools import chain
 
 from asn1crypto import cms
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from rfc3161_client import (
     HashAlgorithm,
     PKIStatus,
@@ -48,6 +49,15 @@ class Stamp:
     def sha256(self) -> str:
         """The token's hash, hex."""
         return hashlib.sha256(self.token).hexdigest()
+
+
+def split_roots(pem: bytes) -> tuple[str, ...]:
+    """Return the certificates of a PEM file, each as PEM; raise Malformed when it holds none."""
+    try:
+        certificates = x509.load_pem_x509_certificates(pem)
+    except ValueError as error:
+        raise Malformed(Problem("ledger.anchor_roots_malformed")) from error
+    return tuple(one.public_bytes(Encoding.PEM).decode() for one in certificates)
 
 
 def question(checkpoint: Checkpoint) -> TimeStampRequest:

@@ -3,7 +3,7 @@
 import typer
 from pydantic import ValidationError
 
-from api.cli import admin, demo, files, ledger, people, waste
+from api.cli import admin, anchors, demo, files, ledger, people, waste
 from api.cli.common import COULD_NOT, err
 
 app = typer.Typer(
@@ -17,6 +17,9 @@ app.add_typer(waste.manifests, name="manifest")
 app.add_typer(waste.pdfs, name="pdf")
 app.add_typer(people.users, name="user")
 app.add_typer(people.keys, name="key")
+ledger.app.command("anchor")(anchors.anchor_command)
+ledger.app.command("list")(anchors.list_command)
+ledger.app.add_typer(anchors.logs, name="logs")
 app.command("init")(admin.init_command)
 app.command("serve")(admin.serve_command)
 app.command("rebuild")(admin.rebuild_command)

@@ -27,6 +27,10 @@ GOOD, WRONG, COULD_NOT = 0, 1, 2
 Db = Annotated[
     str | None, typer.Option("--db", help="Database: URL or SQLite file. Default: CTNH_DATABASE_URL.")
 ]
+Origin = Annotated[
+    str | None,
+    typer.Option("--origin", help="Which log, where the database has several.", show_default=False),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 TrustFile = Annotated[
     Path | None, typer.Option("--trust", help="Trust file with the keys to believe.", exists=False)
@@ -89,18 +93,25 @@ def open_existing(db: str | None) -> Engine:
 
 
 @contextmanager
-def looking(db: str | None) -> Iterator[tuple[Reader, int, str]]:
-    """Yield a reader of the database with the number and origin of its log."""
+def looking(db: str | None, origin: str | None = None) -> Iterator[tuple[Reader, int, str]]:
+    """Yield a reader of the database with the number and origin of the log ``origin``, or of its own log.
+
+    Raises NotFound when it has no log, or none of that origin.
+    """
     engine = open_existing(db)
     try:
         with reading(engine) as reader:
             logs = {row["origin"]: row["log"] for row in rows(reader, LOG)}
             if not logs:
                 raise NotFound(Problem("api.no_log"))
+            if origin is not None and origin not in logs:
+                raise NotFound(
+                    Problem("api.log_missing", "", {"origin": origin, "found": ", ".join(sorted(logs))})
+                )
             # With several logs it is the one that the settings name, else the oldest: an auditor with a copy
             # in hand must not be kept from it by a row that somebody has added.
-            origin = settings().origin if settings().origin in logs else next(iter(logs))
-            yield reader, logs[origin], origin
+            found = origin or (settings().origin if settings().origin in logs else next(iter(logs)))
+            yield reader, logs[found], found
     finally:
         engine.dispose()
 

@@ -8,7 +8,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from api.cli.common import AsJson, Db, chosen, language, looking, out, print_json, telling
+from api.cli.common import AsJson, Db, Origin, chosen, language, looking, out, print_json, telling
 from api.documents import find_manifest, issue_pdf, write_issued
 from api.home import open_home
 from ledger.changes import Reads
@@ -46,11 +46,12 @@ def ratio_command(
         ),
     ] = None,
     at_size: Annotated[int | None, typer.Option("--at-size", min=1, help="Only the first N entries.")] = None,
+    origin: Origin = None,
     as_json: AsJson = False,
 ) -> None:
     """Treated against generated: cohort and flow, every gram in one place, with coverage."""
     names = tuple(_ALIASES.get(name.strip(), name.strip()) for name in by.split(",") if name.strip())
-    with telling(), looking(db) as (reader, log, _):
+    with telling(), looking(db, origin) as (reader, log, _):
         table = ratio(
             reader,
             log,
@@ -138,10 +139,11 @@ def list_command(
     db: Db = None,
     status: Annotated[str | None, typer.Option(help="Only with this status.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000)] = 50,
+    origin: Origin = None,
     as_json: AsJson = False,
 ) -> None:
     """List manifests, newest last."""
-    with telling(), looking(db) as (reader, log, _):
+    with telling(), looking(db, origin) as (reader, log, _):
         equal = {"status": status} if status else {}
         found = sorted(rows(reader, MANIFEST, log=log, **equal), key=lambda row: row["seq"])[-limit:]
         names = {row["party"]: row["name"] for row in rows(reader, ORGANISATION, log=log)}
@@ -161,10 +163,13 @@ def list_command(
 
 @manifests.command("show")
 def show_command(
-    name: Annotated[str, typer.Argument(help="Number or id.")], db: Db = None, as_json: AsJson = False
+    name: Annotated[str, typer.Argument(help="Number or id.")],
+    db: Db = None,
+    origin: Origin = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show a manifest: lines, acts, where its grams are."""
-    with telling(), looking(db) as (reader, log, _):
+    with telling(), looking(db, origin) as (reader, log, _):
         manifest_id = find_manifest(reader, log, name)
         head = rows(reader, MANIFEST, log=log, manifest=manifest_id)[0]
         lines = rows(reader, MANIFEST_LINE, log=log, manifest=manifest_id)
