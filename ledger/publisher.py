@@ -21,7 +21,7 @@ from ledger.note import NoteSigner, add_lines, make_note, open_note, parse_line
 from ledger.readback import read_back
 from ledger.standing import standing
 from ledger.store import CHECKPOINT, COSIGNATURE, HEAD, one, rows, tile_reader
-from ledger.tiles import consistency, range_at, root_at
+from ledger.tiles import consistency, range_at
 from ledger.tree import CompactRange, verify_consistency
 
 # A publisher that was overtaken looks again; whoever loses this often has no business signing here.
@@ -123,7 +123,7 @@ class Publisher:
             tree = CompactRange(state.tree.size, state.tree.nodes)
             for leaves in read_back(reader, self._log, self._origin, tree.size, size):
                 tree.extend(leaves)
-            self._check_tiles(reader, state.tree, tree)
+            self._check_growth(reader, state.tree, tree)
         note = state.note
         if note is None or tree.size > state.tree.size or self._is_old(note, now):
             checkpoint = Checkpoint(self._origin, tree.size, tree.root())
@@ -170,18 +170,12 @@ class Publisher:
             return Problem("ledger.behind_guard", "", {"size": known.tree.size, "found": size})
         return None
 
-    def _check_tiles(self, reader: Reader, old: CompactRange, new: CompactRange) -> None:
-        """Compare the levels above with the leaves: proofs are made from them."""
-        if new.size == old.size:
-            return
-        read = tile_reader(reader, self._log)
-        if old.size:
-            proof = consistency(read, old.size, new.size)
-            good = verify_consistency(old.size, new.size, proof, old.root(), new.root())
-        else:
-            good = root_at(read, new.size) == new.root()
-        if not good:
-            raise Conflict(Problem("ledger.tile_mismatch", "", {"size": new.size}))
+    def _check_growth(self, reader: Reader, old: CompactRange, new: CompactRange) -> None:
+        """Prove from the stored tiles, as others will, that what was signed before is a prefix."""
+        if 0 < old.size < new.size:
+            proof = consistency(tile_reader(reader, self._log), old.size, new.size)
+            if not verify_consistency(old.size, new.size, proof, old.root(), new.root()):
+                raise Conflict(Problem("ledger.tile_mismatch", "", {"level": 0, "tile": 0}))
 
     def _is_old(self, note: str, now: datetime) -> bool:
         """Tell whether a note's own time is so long ago that silence would look like an attack."""

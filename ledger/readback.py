@@ -1,4 +1,4 @@
-"""Reading committed rows back: the leaves that they make, each found to be the stored one."""
+"""Reading committed rows back: the leaves that they make, found to be those of the stored tree."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from ledger.db import Reader, driver, is_sqlite
 from ledger.entry import entry_hash, header_bytes
 from ledger.errors import Conflict, Problem
 from ledger.store import HASH_BYTES, TILE_WIDTH, leaf_at, tile_reader
-from ledger.tiles import tile_at
+from ledger.tiles import grow, tile_at
 from ledger.types import ms_text
 
 CHUNK = 16 * TILE_WIDTH
@@ -15,19 +15,19 @@ CHUNK = 16 * TILE_WIDTH
 def read_back(reader: Reader, log: int, origin: str, start: int, stop: int) -> Iterator[list[bytes]]:
     """Yield the leaves of the rows in [start, stop), some thousand at a time.
 
-    Raises Conflict when a row is missing or makes another leaf than the stored one.
+    Raises Conflict when a row is missing, makes another leaf than the stored one, or when the tiles above are
+    not what the leaves make of them: proofs are read from those.
     """
     read = tile_reader(reader, log)
     before = (leaf_at(reader, log, start - 1) or b"") if start else bytes(HASH_BYTES)
     while start < stop:
         end = min(stop, start - start % TILE_WIDTH + CHUNK)
         leaves = row_leaves(reader, log, origin, start, end, before=before)
-        for tile in range(start // TILE_WIDTH, -(-end // TILE_WIDTH)):
-            first, last = max(start, tile * TILE_WIDTH), min(end, (tile + 1) * TILE_WIDTH)
-            stored = tile_at(read, 0, tile, last - tile * TILE_WIDTH)
-            found = b"".join(leaves[first - start : last - start])
-            if stored[(first - tile * TILE_WIDTH) * HASH_BYTES :] != found:
-                raise Conflict(Problem("ledger.leaf_mismatch", "", {"start": first}))
+        for (level, tile), row in grow(read, start, leaves).items():
+            if tile_at(read, level, tile, len(row.hashes) // HASH_BYTES) != row.hashes:
+                facts = {"level": level, "tile": tile}
+                code = "ledger.tile_mismatch" if level else "ledger.leaf_mismatch"
+                raise Conflict(Problem(code, "", facts if level else {"start": start}))
         yield leaves
         start, before = end, leaves[-1]
 
