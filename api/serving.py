@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from uvicorn.supervisors import Multiprocess
 
+from api.cosigning import Cosigning
 from api.home import Home, open_home
 from api.main import create_app
 from api.settings import Settings, settings
@@ -81,8 +82,9 @@ def serve(home: Home, workers: int = 1) -> int:
         # Two pasts under one name: whatever is served from here would be half of a lie.
         print(message(problem.code, problem.facts, home.settings.lang), file=sys.stderr)  # noqa: T201
         return COULD_NOT_RUN
-    publisher = Publisher(home)
+    publisher, cosigning = Publisher(home), Cosigning(home)
     publisher.start()
+    cosigning.start()
     try:
         with _ending_here():
             if workers > 1:
@@ -91,6 +93,7 @@ def serve(home: Home, workers: int = 1) -> int:
                 uvicorn.Server(_config(create_app(home), home.settings)).run()
     finally:
         publisher.stop()
+        cosigning.stop()
     return 0
 
 
