@@ -35,7 +35,7 @@ from manifest.reference import default
 from manifest.replay import audit
 
 app = typer.Typer(help="The ledger: verify, sign a checkpoint, prove an entry.", no_args_is_help=True)
-app.add_typer(witness.witnesses, name="witness")
+witness.register(app)
 SHOWN = 20
 
 

@@ -1,23 +1,45 @@
-"""`ctnh ledger witness …`: what others run to watch a log, none of it on the log's own database."""
+"""`ctnh ledger witness|monitor|mirror …`: what others run to watch a log, without the log's database."""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import httpx
 import typer
 import uvicorn
 from starlette.applications import Starlette
 
-from api.cli.common import GOOD, WRONG, AsJson, err, out, print_json, telling
+from api.cli.common import (
+    GOOD,
+    WRONG,
+    AsJson,
+    TrustFile,
+    err,
+    language,
+    out,
+    print_json,
+    telling,
+    trust_from,
+)
 from api.home import wall_clock
 from api.witness import config, cosigner, witness_app
-from ledger.note import NoteKey, parse_vkey
+from ledger.errors import Malformed, Problem
+from ledger.monitor import Followed, Monitor
+from ledger.note import MAX_NOTE_BYTES, NoteKey, decode, parse_vkey
+from ledger.policy import MAX_BYTES, Policy
+from ledger.policy import parse as parse_policy
+from ledger.remote import source
 from ledger.witness import SAME_SIZE, Witness
+from manifest import wording
 
 witnesses = typer.Typer(help="A witness: cosigns a log that only grows.", no_args_is_help=True)
 
 State = Annotated[Path, typer.Option("--state", help="Folder with its keys and its memory.")]
 Vkeys = Annotated[
     str, typer.Option("--log", help="Verifier keys of the logs, comma-separated; a key's name is its log.")
+]
+MaybeVkeys = Annotated[
+    str | None, typer.Option("--log", help="Verifier keys of the one log, comma-separated.")
 ]
 Name = Annotated[str, typer.Option("--name", help="Name of the cosigner, like witness.example/w.")]
 Host = Annotated[str, typer.Option("--host", help="Address to listen on.")]
@@ -67,6 +89,86 @@ def evidence_command(state: State, as_json: AsJson = False) -> None:
         for row in rows:
             out.print(f"{row['found_at']} {row['origin']} {row['kind']}\n{row['kept']}\n{row['offered']}")
     raise typer.Exit(WRONG if any(one.kind == SAME_SIZE for one in found) else GOOD)
+
+
+def monitor_command(
+    sources: Annotated[
+        list[str], typer.Argument(help="URL prefixes or folders: the log's own, its mirrors'.")
+    ],
+    state: State,
+    logs: MaybeVkeys = None,
+    trust: TrustFile = None,
+    notes: Annotated[
+        list[Path] | None, typer.Option("--note", help="A checkpoint that somebody else was given.")
+    ] = None,
+    policy: Annotated[Path | None, typer.Option("--policy", help="Witness policy (tlog-policy).")] = None,
+    max_age: Annotated[
+        float | None, typer.Option("--max-age", min=0, help="Seconds after which a checkpoint is stale.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at a log once and compare it with what was seen before; exit 1 when something was found."""
+    with telling(), httpx.Client() as http:
+        origin, keys = _one_log(logs, trust)
+        monitor = Monitor(state, origin, keys, _policy(policy))
+        found = monitor.follow(
+            [source(where, http) for where in sources],
+            now=wall_clock(),
+            max_age=None if max_age is None else timedelta(seconds=max_age),
+            notes=[(str(path), decode(_read(path, MAX_NOTE_BYTES))) for path in notes or ()],
+        )
+    if as_json:
+        print_json(_followed(found))
+    else:
+        _show(found)
+    raise typer.Exit(GOOD if found.ok else WRONG)
+
+
+def _one_log(vkeys: str | None, trust: Path | None) -> tuple[str, list[NoteKey]]:
+    """Return origin and keys of the one log that is meant; raise Malformed when it is none or several."""
+    believed = trust_from(trust)
+    if believed is not None and vkeys is None:
+        return believed.origin, list(believed.log_keys)
+    known = log_keys(vkeys) if vkeys else {}
+    if believed is not None or len(known) != 1:
+        raise Malformed(Problem("api.one_log_wanted"))
+    return next(iter(known.items()))
+
+
+def _policy(path: Path | None) -> Policy | None:
+    return None if path is None else parse_policy(_read(path, MAX_BYTES))
+
+
+def _read(path: Path, limit: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(limit + 1)
+
+
+def _followed(found: Followed) -> dict[str, Any]:
+    return {
+        "ok": found.ok,
+        "origin": found.origin,
+        "size": found.size,
+        "root": found.root,
+        "findings": [finding.as_json() for finding in found.findings],
+        "proofs": [str(path) for path in found.proofs],
+    }
+
+
+def _show(found: Followed) -> None:
+    said = language()
+    out.print(f"{found.origin}\n{found.size}\n{found.root}", markup=False)
+    for finding in found.findings:
+        sentence = wording.message(finding.code, {}, said)
+        out.print(f"  - {sentence} [{finding.code}] {finding.detail}", markup=False)
+    for path in found.proofs:
+        out.print(f"  {path}", markup=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to a group."""
+    app.add_typer(witnesses, name="witness")
+    app.command("monitor")(monitor_command)
 
 
 def _serve(app: Starlette, host: str, port: int) -> None:

@@ -20,6 +20,7 @@ from api.witness import ED25519_FILE, MLDSA_FILE, cosigner, witness_app
 from ledger import policy as policies
 from ledger.errors import Malformed
 from ledger.note import parse_vkey
+from ledger.trust import Trust
 from ledger.witness import MAX_BODY_BYTES, Client, Request, Witness, gather
 from tests.ledger.tlog import ORIGIN, START, Tlog, cosigners, served
 
@@ -147,3 +148,48 @@ def test_a_cosigner_s_name_and_keys_must_go_together(tmp_path: Path) -> None:
     (tmp_path / ED25519_FILE).write_bytes((tmp_path / MLDSA_FILE).read_bytes())
     with pytest.raises(Malformed, match="key_not_accepted"):
         cosigner(tmp_path, NAME)
+
+
+def test_the_monitor_command_tells_and_remembers(tmp_path: Path) -> None:
+    LOG.publish(tmp_path / "log", 20)
+    state = tmp_path / "state"
+    command = ["ledger", "monitor", str(tmp_path / "log"), "--state", str(state), "--log", VKEYS]
+    good = run.invoke(app, [*command, "--json"])
+    assert good.exit_code == 0, good.output
+    assert json.loads(good.stdout) == {
+        "ok": True,
+        "origin": ORIGIN,
+        "size": 20,
+        "root": LOG.checkpoint(20).root.hex(),
+        "findings": [],
+        "proofs": [],
+    }
+    (tmp_path / "friend.txt").write_text(OTHER.note(20), encoding="utf-8")
+    bad = run.invoke(app, [*command, "--note", str(tmp_path / "friend.txt"), "--max-age", "60"])
+    assert bad.exit_code == 1
+    assert "ledger.split_view" in bad.stdout
+    assert "ledger.checkpoint_stale" in bad.stdout
+    assert len(list(state.glob("split-view-*.json"))) == 1
+
+
+def test_the_monitor_takes_a_trust_file_and_a_policy(tmp_path: Path) -> None:
+    LOG.publish(tmp_path / "log", 20)
+    trust = tmp_path / "trust.json"
+    trust.write_bytes(Trust(ORIGIN, LOG.keys, ("0" * 64,)).to_json())
+    (tmp_path / "policy").write_text(f"witness w {cosigners(NAME)[0].key}\nquorum w\n", encoding="utf-8")
+    command = ["ledger", "monitor", str(tmp_path / "log"), "--state", str(tmp_path / "s")]
+    assert run.invoke(app, [*command, "--trust", str(trust)]).exit_code == 0
+    watched = run.invoke(
+        app, [*command, "--trust", str(trust), "--policy", str(tmp_path / "policy"), "--json"]
+    )
+    assert [finding["code"] for finding in json.loads(watched.stdout)["findings"]] == [
+        "ledger.quorum_missing"
+    ]
+
+
+@pytest.mark.parametrize(
+    "more", [[], ["--log", ",".join(map(str, [*LOG.keys, *Tlog(0, origin="o.example").keys]))]]
+)
+def test_the_monitor_wants_one_log(tmp_path: Path, more: list[str]) -> None:
+    command = ["ledger", "monitor", str(tmp_path), "--state", str(tmp_path / "s"), *more]
+    assert run.invoke(app, command).exit_code == 2
