@@ -30,14 +30,20 @@ async def the_time(request: Request) -> datetime:
     return home.clock()
 
 
-def known_party(request: Request) -> Access:
-    """Return whom the bearer token speaks for; raise Unauthenticated, always for the same reason."""
+def bearer(request: Request) -> str:
+    """Return the bearer token that a request comes with; raise Unauthenticated when there is none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated
+    return token.strip()
+
+
+def known_party(request: Request) -> Access:
+    """Return whom the bearer token speaks for; raise Unauthenticated, always for the same reason."""
+    token = bearer(request)
     home: Home = request.app.state.home
     with reading(home.engine) as reader:
-        access = check(reader, home.ledger.log, token.strip(), home.clock())
+        access = check(reader, home.ledger.log, token, home.clock())
     if access is None:
         raise Unauthenticated(Problem("api.token_invalid"))
     return access

@@ -11,6 +11,7 @@ from api.middleware import Edge
 from api.routes import (
     events,
     log,
+    log_files,
     lots,
     manifest_views,
     manifests,
@@ -85,6 +86,7 @@ def create_app(home: Home) -> FastAPI:
     errors.install(app)
     app.include_router(system.router)
     app.include_router(verdict.router)
+    app.include_router(log_files.router)
     problem = {"content": {errors.PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
     refused: dict[int | str, dict[str, Any]] = {
         "4XX": {"description": "refused; nothing was written", **problem}

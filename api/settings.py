@@ -53,10 +53,6 @@ class Settings(BaseSettings):
         "hashes",
         description="what anyone may fetch below /log/: checkpoint and tiles (hashes), or the entries too",
     )
-    log_public: Literal["hashes", "entries"] = Field(
-        "hashes",
-        description="what anyone may fetch below /log/: checkpoint and tiles (hashes), or the entries too",
-    )
     master_passphrase: str = Field(
         "", description="passphrase for the keys in custody; empty: a random one is kept in the data folder"
     )

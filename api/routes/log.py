@@ -8,10 +8,12 @@ from starlette.responses import PlainTextResponse
 from api.answers import Json
 from api.deps import ReadOnly, TheHome
 from api.scope import View
+from ledger.db import reading
 from ledger.entry import parse_entry
 from ledger.errors import NotFound, Problem
 from ledger.event import Event, parse
-from ledger.published import prove_entry
+from ledger.note import b64
+from ledger.published import prove_entry, prove_growth, published
 from ledger.store import HEAD, StoredEntry, entries, entry_at, one
 from ledger.types import from_ms
 from manifest.events import MANIFEST_EVENTS
@@ -49,11 +51,38 @@ def show_proof(seq: Seq, read: ReadOnly) -> PlainTextResponse:
 
 @router.get("/checkpoint", response_class=PlainTextResponse)
 def show_checkpoint(home: TheHome) -> PlainTextResponse:
-    """Answer the newest checkpoint, a C2SP signed note; anyone may have it."""
+    """Answer the newest checkpoint with its cosignatures, a C2SP signed note; anyone may have it."""
     note = home.newest_note()
     if note is None:
         raise NotFound(Problem("api.no_checkpoint"))
     return PlainTextResponse(note)
+
+
+@router.get("/consistency")
+def show_consistency(
+    home: TheHome,
+    old: Annotated[int, Query(ge=1, le=2**53, description="a size that the log once had")],
+    new: Annotated[
+        int | None, Query(ge=1, le=2**53, description="a later one; the newest checkpoint's")
+    ] = None,
+) -> Json:
+    """Prove that the log of an earlier size is a prefix of a later one; anyone may have it.
+
+    Roots and the proof of RFC 6962, its hashes in base64, in the order in which they are used.
+    """
+    with reading(home.engine) as reader:
+        last = published(reader, home.ledger.log)
+        if last is None:
+            raise NotFound(Problem("api.no_checkpoint"))
+        size = last.size if new is None else new
+        old_root, new_root, proof = prove_growth(reader, last, old, size)
+    return Json(
+        {
+            "old": {"size": old, "root": b64(old_root)},
+            "new": {"size": size, "root": b64(new_root)},
+            "proof": [b64(node) for node in proof],
+        }
+    )
 
 
 @router.get("/feed")

@@ -40,7 +40,8 @@ class InProcess(httpx.BaseTransport):
         content = request.read()
         again = httpx.Request(request.method, request.url, headers=request.headers, content=content)
         answer = await self.asgi.handle_async_request(again)
-        return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
+        raw = b"".join([part async for part in answer.aiter_raw()])  # as sent: the client unpacks it
+        return httpx.Response(answer.status_code, headers=answer.headers, content=raw)
 
     def close(self) -> None:
         self._runner.close()
