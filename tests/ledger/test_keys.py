@@ -21,9 +21,11 @@ from ledger.keys import (
     introduced,
     key_fields,
 )
+from ledger.log_keys import ADDED, RETIRED, log_keys_after
+from ledger.note import NoteSigner
 from ledger.signature import Algorithm
 from ledger.store import KEY, entries, rows
-from tests.ledger.world import OPERATORS, ORIGIN, START, World, lived_in, signer
+from tests.ledger.world import OPERATORS, ORIGIN, START, World, lived_in, private_key, signer
 
 # A world that only makes events.
 REGISTRATIONS = World.__new__(World)
@@ -276,3 +278,65 @@ def test_a_stolen_key_cannot_write_into_the_past(engine: Engine) -> None:
     for seq in (0, 4):
         with pytest.raises(NotAllowed, match="key_revoked"):
             check_signatures(entry.envelope, event, seq, lambda _: known)
+
+
+def counting(world: World, key_seq: int | None, by: str = "an") -> int:
+    actor = Actor(party=by, role="writer", kid=signer(by).kid, key_seq=key_seq)
+    return world.submit(world.event("note.written.v1", [actor], {"text": "x"}), signer(by)).receipt.seq
+
+
+def test_a_counting_key_is_held_to_its_count_when_it_writes(engine: Engine) -> None:
+    world = World(engine).open().register("an").register("binh")
+    with pytest.raises(Conflict, match="key_seq_gap"):
+        counting(world, 1)
+    counting(world, 0)
+    for wrong in (0, 2, None):
+        with pytest.raises(Conflict, match="key_seq_gap"):
+            counting(world, wrong)
+    counting(world, 1)
+    counting(world, None, by="binh")
+    by_kid = {row["kid"]: row["counted"] for row in key_rows(world)}
+    assert (by_kid[signer("an").kid], by_kid[signer("binh").kid]) == (1, None)
+
+
+def log_key_change(world: World, kind: str, key: str, by: tuple[str, ...], **changed: Any) -> Event:
+    actors = [Actor(party=name, role="operator", kid=signer(name).kid) for name in by]
+    return world.event(kind, actors, {"key": key}, **{"stream": "log"} | changed)
+
+
+def test_the_log_s_keys_change_by_an_entry_of_two_roots(engine: Engine) -> None:
+    world = World(engine).open().register("an")
+    new = str(NoteSigner(ORIGIN, private_key("next log key")).key)  # type: ignore[arg-type]
+    old = str(world.log_signer.key)
+
+    def change(kind: str, key: str, by: tuple[str, ...] = OPERATORS, **changed: Any) -> None:
+        event = log_key_change(world, kind, key, by, **changed)
+        world.submit(event, *(signer(name) for name in by))
+
+    with pytest.raises(Conflict, match="log_key_last"):
+        change(RETIRED, old)
+    with pytest.raises(NotAllowed, match="root_keys_missing"):
+        change(ADDED, new, (OPERATORS[0], "an"))
+    with pytest.raises(Malformed, match=r"field_invalid /stream"):
+        change(ADDED, new, stream="elsewhere")
+    change(ADDED, new)
+    with pytest.raises(Conflict, match="log_key_known"):
+        change(ADDED, new)
+    change(RETIRED, old)
+    with pytest.raises(Conflict, match="log_key_unknown"):
+        change(RETIRED, old)
+    with reading(world.engine) as reader:
+        told = [(entry.seq, parse(entry.event)) for entry in entries(reader, world.log)]
+    keys = log_keys_after(told)
+    assert [len(keys.at(size)) for size in range(1, len(told) + 1)] == [2, 2, 3, 2]
+    assert new in {str(key) for key in keys.current}
+    assert old not in {str(key) for key in keys.current}
+
+
+def test_a_rotated_root_is_a_root(sqlite_engine: Engine) -> None:
+    world = World(sqlite_engine).open()
+    old, new = signer(OPERATORS[0]), signer("operator-a.2")
+    world.submit(world.rotation(OPERATORS[0], old, new), old, new)
+    vkey = str(NoteSigner(ORIGIN, private_key("next log key")).key)  # type: ignore[arg-type]
+    by = ("operator-a.2", OPERATORS[1])
+    world.submit(log_key_change(world, ADDED, vkey, by), *(signer(name) for name in by))

@@ -1,10 +1,14 @@
 """A small world without waste: two operators open a log, people register keys and write notes."""
 
+import atexit
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
@@ -17,6 +21,7 @@ from ledger.keys import HOLDER, OPENED, REGISTERED, REVOKED, ROTATED, key_fields
 from ledger.note import Kind, NoteKey, NoteSigner
 from ledger.publisher import publish
 from ledger.signature import Algorithm, KeySigner, PrivateKey
+from ledger.subjects import Subjects
 from ledger.trust import Trust
 from ledger.vault import Secret, commit
 from ledger.writer import Act, Judge, Ledger, Recorded
@@ -73,6 +78,18 @@ def envelope(event: Event, *signers: KeySigner) -> bytes:
     return Envelope(tuple(one.sign_event(data) for one in signers), data).to_bytes()
 
 
+@lru_cache(maxsize=1)
+def _scratch() -> str:
+    folder = mkdtemp(prefix="ctnh-world-")
+    atexit.register(rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def new_folder() -> Path:
+    """Return a new folder that lasts as long as the process."""
+    return Path(mkdtemp(dir=_scratch()))
+
+
 def accept(_reads: Reads, _act: Act) -> tuple[Change, ...]:
     """Allow everything."""
     return ()
@@ -92,7 +109,10 @@ class World:
     def __post_init__(self) -> None:
         self.log_signer = note_signer(self.origin)
         self.log_signers = (self.log_signer, post_quantum_signer(self.origin))
-        self.ledger = Ledger(self.engine, self.origin, judge=self._judged, signer=self.log_signer)
+        self.subjects = Subjects(new_folder(), self.origin)
+        self.ledger = Ledger(
+            self.engine, self.origin, judge=self._judged, signer=self.log_signer, subjects=self.subjects
+        )
 
     def _judged(self, reads: Reads, act: Act) -> tuple[Change, ...]:
         return self.judge(reads, act)  # looked up each time: a test may put another judge in
