@@ -1,13 +1,16 @@
 """Anchoring: having an outside authority stamp the newest checkpoint, and recording that it did."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
 import httpx
 from sqlalchemy import insert
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.errors import Busy
 from api.home import Home
@@ -18,13 +21,16 @@ from ledger.db import reading, writing
 from ledger.errors import NotFound, Problem, Refused
 from ledger.event import parse, parse_time
 from ledger.stamp import MAX_ANSWER_BYTES, Stamp, accept, check_token, question
-from ledger.store import ANCHOR, CHECKPOINT, one, rows, stream_events
+from ledger.store import ANCHOR, CHECKPOINT, ENTRY, STREAM, one, rows, stream_events
 from manifest.register.events import CheckpointAnchored
 from manifest.vocabulary import local_date
 
 EVERY = timedelta(days=1)
 PATIENCE_S = 15.0  # for the whole answer, not for each byte of it
+LOOK_EVERY_S = 60.0
+AGAIN_AFTER_S = 900.0  # when the authority did not answer, or badly
 MONTHS_A_QUARTER = 3
+_log = logging.getLogger("ctnh.anchoring")
 _ASKS, _ANSWERS = "application/timestamp-query", "application/timestamp-reply"
 
 
@@ -53,9 +59,15 @@ def due(last: datetime | None, now: datetime) -> bool:
 
 
 def last_anchored(home: Home) -> datetime | None:
-    """Return the time of the newest stamp that the log has recorded, or None."""
-    times = [parse_time(body["stamped_at"]) for body in _recorded(home)]
-    return max(times, default=None)
+    """Return the time of the stamp that the log has recorded last, or None."""
+    log = home.ledger.log
+    with reading(home.engine) as reader:
+        stream = one(reader, STREAM, log=log, name=ANCHORS)
+        if stream is None:
+            return None
+        row = one(reader, ENTRY, log=log, stream=stream["stream"], stream_seq=stream["length"] - 1)
+    assert row is not None, "a stream has as many entries as it says"
+    return parse_time(parse(row["event"]).body["stamped_at"])
 
 
 def anchor(home: Home, *, patience_s: float = PATIENCE_S) -> Anchored:
@@ -143,3 +155,45 @@ def _unrecorded(home: Home) -> Iterator[tuple[Stamp, Checkpoint, str]]:
         except Refused:
             continue
         yield Stamp(row["token"], at), checkpoint, row["authority"]
+
+
+class Anchoring:
+    """A thread that has a checkpoint stamped whenever one is due; idle where no authority is set."""
+
+    def __init__(
+        self, home: Home, every_s: float = LOOK_EVERY_S, again_after_s: float = AGAIN_AFTER_S
+    ) -> None:
+        self._home = home
+        self._every_s = every_s
+        self._again_after_s = again_after_s
+        self._end = Event()
+        self._thread = Thread(target=self._run, name="anchoring", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        if self._home.settings.tsa_url:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End, after the answer that is being waited for."""
+        self._end.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._end.wait(pause):
+            pause = self._every_s if self._look() else self._again_after_s
+
+    def _look(self) -> bool:
+        """Anchor if it is time to; tell whether all is well."""
+        try:
+            if self._home.floor.problem is None and due(last_anchored(self._home), self._home.clock()):
+                anchor(self._home)
+        except Refused as refused:
+            _log.error("no anchor: %s", refused)
+            return False
+        except (SQLAlchemyError, OSError):
+            _log.exception("no anchor now")
+            return False
+        return True

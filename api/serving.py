@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from uvicorn.supervisors import Multiprocess
 
+from api.anchoring import Anchoring
 from api.cosigning import Cosigning
 from api.home import Home, open_home
 from api.main import create_app
@@ -82,9 +83,9 @@ def serve(home: Home, workers: int = 1) -> int:
         # Two pasts under one name: whatever is served from here would be half of a lie.
         print(message(problem.code, problem.facts, home.settings.lang), file=sys.stderr)  # noqa: T201
         return COULD_NOT_RUN
-    publisher, cosigning = Publisher(home), Cosigning(home)
-    publisher.start()
-    cosigning.start()
+    publisher, cosigning, anchoring = Publisher(home), Cosigning(home), Anchoring(home)
+    for beside in (publisher, cosigning, anchoring):
+        beside.start()
     try:
         with _ending_here():
             if workers > 1:
@@ -92,8 +93,8 @@ def serve(home: Home, workers: int = 1) -> int:
             else:
                 uvicorn.Server(_config(create_app(home), home.settings)).run()
     finally:
-        publisher.stop()
-        cosigning.stop()
+        for beside in (anchoring, publisher, cosigning):
+            beside.stop()
     return 0
 
 

@@ -1,18 +1,18 @@
 """Anchors over real HTTP, and the log of logs, on a whole deployment and from the command line."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 from sqlalchemy import delete
 from typer.testing import CliRunner
 
-from api.anchoring import anchor, authority_of, due, fetch, last_anchored
+from api.anchoring import Anchoring, anchor, authority_of, due, fetch, last_anchored
 from api.cli.app import app
 from api.home import Home
 from api.logs import Logs
@@ -273,6 +273,51 @@ def test_an_anchor_is_due_each_day_and_when_a_quarter_begins(
     last: datetime | None, now: datetime, expected: bool
 ) -> None:
     assert due(last, now) is expected
+
+
+def tokens(home: Home) -> int:
+    return state(home)[1]
+
+
+def waited_for(condition: Callable[[], bool]) -> bool:
+    deadline = monotonic() + 10
+    while not condition() and monotonic() < deadline:
+        sleep(0.02)
+    return condition()
+
+
+def test_the_server_anchors_when_it_is_due_and_tries_again_when_it_failed(
+    home: Home, authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = home.clock
+    assert isinstance(clock, Ticking)
+    authority.mode = Mode.ERROR
+    job = Anchoring(home, every_s=0.02, again_after_s=0.02)
+    job.start()
+    try:
+        assert waited_for(lambda: len(authority.asked) > 1)
+        assert tokens(home) == 0
+        assert "tsa_unreachable" in caplog.text
+        authority.mode = Mode.CORRECT
+        assert waited_for(lambda: tokens(home) == 1)
+        asked = len(authority.asked)
+        sleep(0.2)
+        assert (tokens(home), len(authority.asked)) == (1, asked)
+        clock.now += timedelta(days=1)
+        assert waited_for(lambda: tokens(home) == 2)
+    finally:
+        job.stop()
+    home.checkpoint()
+    assert report_of(home).anchors_good == 2
+
+
+def test_without_an_authority_the_server_asks_nobody(home: Home, authority: Authority) -> None:
+    off = replace(home, settings=home.settings.model_copy(update={"tsa_url": ""}))
+    job = Anchoring(off, every_s=0.01)
+    job.start()
+    sleep(0.1)
+    job.stop()
+    assert authority.asked == []
 
 
 # The log of logs of a deployment.
