@@ -23,7 +23,7 @@ from manifest.vocabulary import local_date
 
 _OPEN = {
     register.LogOpened.kind, register.KeyRegistered.kind, register.KeyRotated.kind, register.KeyRevoked.kind,
-    register.EditionAdopted.kind, register.RuleSet.kind,
+    register.EditionAdopted.kind, register.RuleSet.kind, register.GuardAdopted.kind,
 }  # fmt: skip
 _OF_MANIFEST = {event.kind for event in MANIFEST_EVENTS}
 _OF_LOT = {event.kind for event in GENERATION_EVENTS}

@@ -105,7 +105,7 @@ def is_root(key: Key, ended_at: Callable[[int], Key | None]) -> bool:
         if before is None or before.since >= key.since:
             return False
         key = before
-    return True
+    return key.since == 0  # below are the keys that an earlier log has left
 
 
 def check_roots(event: Event, keys: Iterable[Key], ended_at: Callable[[int], Key | None]) -> None:

@@ -61,6 +61,7 @@ LISTS: dict[str, tuple[str, ...]] = {
         "trust_named",
         "trust_nearby",
         "guard_not_checked",
+        "guard_adopted",
         "anchors_counted",
         "anchor_made",
         "anchor_not_due",

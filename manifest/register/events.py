@@ -234,8 +234,46 @@ class CheckpointAnchored(Body):
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardAdopted(Body):
+    """The operator answers for a database whose guard was lost: it is taken as it stands here."""
+
+    kind: ClassVar[str] = "log.guard_adopted.v1"
+    size: Annotated[int, Field(ge=0, le=2**53 - 1)]
+    root: Sha256
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogKeyAdded(Body):
+    """Two root keys let a further key sign the log's checkpoints; ``key`` is its verifier string."""
+
+    kind: ClassVar[str] = "log.key_added.v1"
+    key: Annotated[str, Field(min_length=1, max_length=4000)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogKeyRetired(Body):
+    """Two root keys end a key that signs the log's checkpoints."""
+
+    kind: ClassVar[str] = "log.key_retired.v1"
+    key: Annotated[str, Field(min_length=1, max_length=4000)]
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalErased(Body):
+    """Values of a person are erased from the vault: of this subject, behind these commitments."""
+
+    kind: ClassVar[str] = "personal.erased.v1"
+    subject: Id
+    commitments: Annotated[tuple[Sha256, ...], Field(min_length=1, max_length=500)]
+    reason: Text
+
+
 REGISTER_EVENTS: tuple[type[Body], ...] = (
     LogOpened, KeyRegistered, KeyRotated, KeyRevoked, EditionAdopted, RuleSet, OrganisationRegistered,
     OrganisationAdmitted, SiteRegistered, PermitGranted, ApprovalGranted, MandateGranted, MandateRevoked,
-    NumbersAllocated, PlanDeclared, CheckpointAnchored,
+    NumbersAllocated, PlanDeclared, CheckpointAnchored, GuardAdopted,
+    LogKeyAdded, LogKeyRetired, PersonalErased,
 )  # fmt: skip

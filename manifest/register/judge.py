@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
+from ledger import erasure
 from ledger.changes import SEQ, Change, Insert, Put, Reads
-from ledger.errors import Problem, refuse
+from ledger.errors import NotAllowed, Problem, refuse
 from ledger.event import Event
 from ledger.keys import Key
 from ledger.store import ENTRY, KEY
@@ -16,9 +17,12 @@ from manifest.register.events import (
     ApprovalGranted,
     CheckpointAnchored,
     EditionAdopted,
+    GuardAdopted,
     KeyRegistered,
     KeyRevoked,
     KeyRotated,
+    LogKeyAdded,
+    LogKeyRetired,
     LogOpened,
     MandateGranted,
     MandateRevoked,
@@ -26,6 +30,7 @@ from manifest.register.events import (
     OrganisationAdmitted,
     OrganisationRegistered,
     PermitGranted,
+    PersonalErased,
     PlanDeclared,
     RuleSet,
     SiteRegistered,
@@ -59,15 +64,22 @@ def judge(
     return _JUDGES[type(body)](reads, event, body, keys, reference)
 
 
+_STREAMS: dict[type[Body], str] = {
+    LogOpened: "log",
+    GuardAdopted: "log",
+    LogKeyAdded: "log",
+    LogKeyRetired: "log",
+    EditionAdopted: "reference",
+    CheckpointAnchored: "anchors",
+    PersonalErased: erasure.STREAM,
+}
+
+
 def stream_of(body: Body) -> str | None:
     """Return the stream in which a register's event belongs: one per thing that is registered."""
+    if (fixed := _STREAMS.get(type(body))) is not None:
+        return fixed
     match body:
-        case LogOpened():
-            return "log"
-        case EditionAdopted():
-            return "reference"
-        case CheckpointAnchored():
-            return "anchors"
         case RuleSet():
             return f"rule:{body.rule}"
         case KeyRegistered():
@@ -403,6 +415,44 @@ def _anchored(
     return []
 
 
+def _guard_adopted(
+    reads: Reads, _event: Event, body: GuardAdopted, keys: tuple[Key, ...], _reference: Reference
+) -> list[Change]:
+    if body.size and reads.one(ENTRY, seq=body.size - 1) is None:
+        refuse([Problem("manifest.anchor_beyond_log", "/body/size", {"size": body.size})])
+    if not _is_root(reads, keys[0].since):
+        refuse([Problem("ledger.root_keys_missing", "/actors", {"expected": 1})], NotAllowed)
+    return []
+
+
+def _is_root(reads: Reads, since: int) -> bool:
+    """Tell whether a key that is active since then opened the log, or took the place of one that did."""
+    while since > 0:
+        before = reads.one(KEY, until=since)
+        if before is None or before["since"] >= since:
+            return False
+        since = before["since"]
+    return since == 0
+
+
+def _log_key(
+    _reads: Reads,
+    _event: Event,
+    _body: LogKeyAdded | LogKeyRetired,
+    _keys: tuple[Key, ...],
+    _reference: Reference,
+) -> list[Change]:
+    return []  # the ledger itself asks for two root keys, and for a change that can be
+
+
+def _erased(
+    _reads: Reads, _event: Event, body: PersonalErased, _keys: tuple[Key, ...], _reference: Reference
+) -> list[Change]:
+    if len(set(body.commitments)) != len(body.commitments):
+        refuse([Problem("manifest.line_repeated", "/body/commitments")])
+    return []
+
+
 _Judge = Callable[[Reads, Event, Any, tuple[Key, ...], Reference], list[Change]]
 _JUDGES: dict[type[Body], _Judge] = {
     LogOpened: _opened,
@@ -421,4 +471,8 @@ _JUDGES: dict[type[Body], _Judge] = {
     NumbersAllocated: _numbers,
     PlanDeclared: _plan,
     CheckpointAnchored: _anchored,
+    GuardAdopted: _guard_adopted,
+    LogKeyAdded: _log_key,
+    LogKeyRetired: _log_key,
+    PersonalErased: _erased,
 }

@@ -1,0 +1,95 @@
+"""`ctnh ledger guard …`: what the signer remembers, and answering for a database when that was lost."""
+
+from typing import Annotated
+
+import typer
+
+from api.cli.common import GOOD, WRONG, AsJson, Db, chosen, describe, language, out, print_json, telling
+from api.home import Home, open_home
+from api.recorder import record
+from ledger.checkpoint import claimed_checkpoint
+from ledger.db import reading
+from ledger.errors import Conflict, Problem
+from ledger.publisher import last_checkpoint
+from ledger.store import tile_reader
+from ledger.tiles import root_at
+from manifest import wording
+from manifest.register.events import GuardAdopted
+
+guard = typer.Typer(help="The guard: what the signer remembers of what it signed.", no_args_is_help=True)
+ADOPTABLE = {"ledger.guard_missing", "ledger.guard_behind"}
+
+
+@guard.command("show")
+def show_command(db: Db = None, as_json: AsJson = False) -> None:
+    """Read the whole journal, compare it with the database; exit 1 when the log may not go on."""
+    with telling():
+        home = open_home(chosen(db))
+        try:
+            problem = home.look()
+            damaged = problem is not None and problem.code == "ledger.guard_damaged"
+            notes = 0 if damaged else sum(1 for _ in home.guard.notes())
+            last = None if damaged else home.guard.last()
+        finally:
+            home.close()
+    head = claimed_checkpoint(last) if last else None
+    if as_json:
+        print_json(
+            {
+                "file": str(home.guard.path),
+                "notes": notes,
+                "checkpoint": {"size": head.size, "root": head.root.hex()} if head else None,
+                "problem": {"code": problem.code, "facts": dict(problem.facts)} if problem else None,
+            }
+        )
+    else:
+        out.print(f"{home.guard.path}: {notes}", markup=False)
+        out.print(describe(problem) if problem else last or "", markup=False, end="\n" if problem else "")
+    raise typer.Exit(WRONG if problem else GOOD)
+
+
+@guard.command("adopt")
+def adopt_command(
+    reason: Annotated[str, typer.Option("--reason", help="What happened to the guard.")],
+    db: Db = None,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Answer for the database as it stands: nobody can check it any more."),
+    ] = False,
+) -> None:
+    """Begin a guard anew from the database's own checkpoint, as an entry signed by a root key."""
+    with telling():
+        home = open_home(chosen(db))
+        try:
+            if not yes:
+                raise Conflict(Problem("api.yes_missing"))
+            note = adopt(home, reason)
+        finally:
+            home.close()
+    size = claimed_checkpoint(note).size
+    out.print(wording.text("guard_adopted", {"size": size}, language()), markup=False)
+
+
+def adopt(home: Home, reason: str) -> str:
+    """Record that the operator takes the database as it stands, and give it a guard; return its newest note.
+
+    Raises Conflict unless the guard is missing or behind and the database agrees with its own checkpoint.
+    """
+    problem = home.look()
+    if problem is None or problem.code not in ADOPTABLE:
+        raise Conflict(problem or Problem("ledger.guard_there"))
+    with reading(home.engine) as reader:
+        last = last_checkpoint(reader, home.ledger.log)
+        assert last is not None, "the guard is missed only where there are checkpoints"
+        size, note = last
+        head = claimed_checkpoint(note, home.ledger.origin)
+        if root_at(tile_reader(reader, home.ledger.log), size) != head.root:
+            raise Conflict(Problem("ledger.checkpoint_mismatch", "", {"size": size}))
+    # The entry comes first: a guard that nobody answers for must not come about by a crash.
+    home.floor.problem = None
+    now = home.clock()
+    body = GuardAdopted(size=size, root=head.root.hex(), reason=reason)
+    record(home.ledger, body, [home.root("root-1")], stream="log", occurred_at=now, now=now)
+    home.guard.swap(home.guard.last(), note)
+    home.look()
+    return home.checkpoint()[1]
