@@ -35,6 +35,9 @@ from tests.vectors.maker import (
 )
 
 L = 2**252 + 27742317777372353535851937790883648493
+RSA, PQ, P256 = Hand("rsa", "rsa-pkcs1-sha256"), Hand("pq", "ml-dsa-44"), Hand("p256", "ecdsa-p256")
+BINH_2 = Hand("binh 2")
+HANDS = (AN, BINH, BINH_2, RSA, PQ, P256, ROOT_A, ROOT_B)
 BUNDLE, TILE, CHECKPOINT = "tile/entries/000.p/6", "tile/0/000.p/6", "checkpoint"
 
 
@@ -134,10 +137,10 @@ def tiled() -> Log:
     return log
 
 
-def lived_in() -> Log:
+def lived_in(*pens: Pen) -> Log:
     """Return a log with everything in it."""
-    log = Log(pens=(LOG_KEY, LOG_PQ)).open().register(AN)
-    rsa, pq, p256 = Hand("rsa", "rsa-pkcs1-sha256"), Hand("pq", "ml-dsa-44"), Hand("p256", "ecdsa-p256")
+    log = Log(pens=pens or (LOG_KEY, LOG_PQ)).open().register(AN)
+    rsa, pq, p256 = RSA, PQ, P256
     for hand in (BINH, rsa, pq, p256):
         log.register(hand, "org:binh")
     log.note("by Ed25519").note("by RSA", rsa).note("by ML-DSA", pq).note("by P-256", p256)
@@ -146,7 +149,7 @@ def lived_in() -> Log:
     log.add("note.agreed.v1", {"text": "hai bên"}, both, event={"commitments": {"driver": secret}})
     for count in range(3):
         log.add("note.counted.v1", {"n": count}, [("org:binh", "device", p256, count)])
-    new = Hand("binh 2")
+    new = BINH_2
     body = {"kid": BINH.kid, "key": new.fields("org:binh")}
     log.add(
         "key.rotated.v1", body, [("org:binh", "holder", BINH), ("org:binh", "holder", new)], stream="keys/an"

@@ -30,6 +30,7 @@ def cases() -> dict[str, Case]:
 def files() -> dict[str, bytes]:
     """Return every file of the vectors by its path below `format/`."""
     made = {}
+    KEPT.used = {}
     for name, case in cases().items():
         made[f"{name}/case.json"] = case.to_json()
         made |= {f"{name}/{path}": data for path, data in case.files.items()}

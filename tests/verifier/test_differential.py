@@ -1,0 +1,106 @@
+"""The ledger's own offline check and the verifier in one file agree about whatever somebody may have made."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.vectors.format_logs import policy_text
+from tests.vectors.maker import LOG_KEY, note, proof, receipt_text
+from tests.verifier.differ import (
+    CORPUS,
+    both,
+    difference,
+    takes_checkpoint,
+    takes_json,
+    takes_policy,
+    takes_proof,
+    takes_receipt,
+)
+from tests.verifier.mutations import ODD_TEXTS, Step, apply, base, mutations
+
+SAVED = sorted(CORPUS.glob("*.json"))
+
+
+def test_the_log_that_is_changed_is_good() -> None:
+    assert both(apply([])) == ([], [])
+
+
+@given(mutations)
+@settings(max_examples=150, deadline=None)
+def test_changed_logs(steps: list[Step]) -> None:
+    assert difference(steps) is None
+
+
+@pytest.mark.parametrize("saved", SAVED, ids=lambda path: path.stem)
+def test_saved_mutations(saved: Path) -> None:
+    assert difference(json.loads(saved.read_bytes())) is None
+
+
+def test_there_are_saved_mutations_and_they_find_many_different_things() -> None:
+    codes: set[str] = set()
+    for saved in SAVED:
+        first, second = both(apply(json.loads(saved.read_bytes())))
+        codes.update(code for _, code in [*first, *second])
+    assert len(codes) >= 30
+
+
+# Single files, as bytes: whoever takes one, the other takes it too.
+
+_pieces = st.sampled_from(
+    [
+        *(text.encode("utf-8", "surrogatepass") for text in ODD_TEXTS),
+        b"\n",
+        b"\n\n",
+        b" ",
+        b"=",
+        b"0",
+        b"\xff",
+        b"\r",
+    ]
+)
+_edits = st.lists(
+    st.tuples(st.integers(0, 3000), st.integers(0, 3), _pieces | st.binary(max_size=3)),
+    min_size=1,
+    max_size=3,
+)
+Edits = list[tuple[int, int, bytes]]
+
+
+def edited(data: bytes, edits: Edits) -> bytes:
+    for place, length, piece in edits:
+        at = place % (len(data) + 1)
+        data = data[:at] + piece + data[at + length :]
+    return data
+
+
+def _receipt() -> bytes:
+    text = receipt_text(base(), 3)
+    return note(text, LOG_KEY.line(text)).encode()
+
+
+FILES: dict[str, tuple[bytes, Callable[[bytes], tuple[bool, bool]]]] = {
+    "checkpoint": (base().checkpoint().encode(), takes_checkpoint),
+    "receipt": (_receipt(), takes_receipt),
+    "proof": (proof(base(), 3, base().checkpoint(), extra=b"entry").encode(), takes_proof),
+    "policy": (policy_text(), takes_policy),
+    "json": (base().entries[1].partition(b"\n\n")[2], takes_json),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_single_files_unchanged(name: str) -> None:
+    data, takes = FILES[name]
+    assert takes(data) == (True, True)
+
+
+@pytest.mark.parametrize("name", FILES)
+@given(edits=_edits)
+@settings(max_examples=150, deadline=None)
+def test_changed_single_files(name: str, edits: Edits) -> None:
+    data, takes = FILES[name]
+    first, second = takes(edited(data, edits))
+    assert first == second, edited(data, edits)
