@@ -1,3 +1,8 @@
+import random
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +20,7 @@ from ledger.leadership import Leadership
 from ledger.note import NoteSigner, add_lines, open_note
 from ledger.published import prove_entry
 from ledger.publisher import Publisher, keep_cosignatures, last_checkpoint, newest_note, publish
+from ledger.standing import standing
 from ledger.store import CHECKPOINT, ENTRY, TILE, leaf_hashes, rows
 from ledger.tree import EMPTY_ROOT, consistency_proof, root, verify_consistency
 from ledger.verify import verify
@@ -329,3 +335,55 @@ def test_one_of_two_publishers_leads_on_postgres(world: World) -> None:
         first.resign()
     assert second.lead()
     second.resign()
+
+
+_PUBLISHING = """
+import sys
+from datetime import timedelta
+from pathlib import Path
+from ledger.db import open_engine
+from ledger.guard import Guard
+from ledger.publisher import Publisher
+from tests.ledger.world import ORIGIN, World
+
+url, path, run = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+world = World(open_engine(url), numbers=run * 100_000)
+one = Publisher(world.engine, world.log, ORIGIN, world.log_signers, guard=Guard(path))
+for n in range(100_000):
+    seq = world.note(stream=f"run-{run}/{n}").receipt.seq
+    print("recorded", seq, flush=True)
+    if n % 3 == 0:
+        print("signed", one.publish(world.now())[0], flush=True)
+"""
+
+
+def test_kill_9_between_recording_and_signing_loses_nothing(world: World, guard: Guard) -> None:
+    publisher(world, guard).publish(world.now())
+    url = world.engine.url.render_as_string(hide_password=False)
+    recorded = signed = 0
+    chance = random.Random(37)  # noqa: S311  no secret
+    for run in range(1, 7):
+        command = [sys.executable, "-c", _PUBLISHING, url, str(guard.path), str(run)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        time.sleep(chance.uniform(0.02, 0.3))
+        process.send_signal(signal.SIGKILL)
+        lines = [line.split() for line in process.stdout.read().split("\n")[:-1]]
+        process.wait()
+        process.stdout.close()
+        recorded = max([recorded, *(int(n) + 1 for what, n in lines if what == "recorded")])
+        signed = max([signed, *(int(n) for what, n in lines if what == "signed")])
+        again = Guard(guard.path)
+        with reading(world.engine) as reader:
+            assert standing(reader, world.log, again) is None
+        last = again.last()
+        assert last is not None
+        assert claimed_checkpoint(last).size >= signed
+        size, _ = publisher(world, again).publish(world.now())
+        assert size >= recorded
+        assert set(stored_sizes(world)) == set(sizes(again))
+    assert signed > 6
+    with reading(world.engine) as reader:
+        report = verify(reader, trust=world.trust, guard=Guard(guard.path))
+    assert report.ok, report.as_json()
