@@ -2,13 +2,14 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -76,6 +77,15 @@ def telling() -> Iterator[None]:
             f"{wording.message('api.could_not_run', {'reason': str(reason)}, language())}", markup=False
         )
         raise typer.Exit(COULD_NOT) from None
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield what to call with how many are done, of how many: a bar on a terminal, else nothing."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(wording.text(what, {}, language()), total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 def chosen(db: str | None) -> Settings:

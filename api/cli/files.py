@@ -1,17 +1,31 @@
-"""`ctnh verify FILE`: check a PDF or a proof offline, with nothing but the file and a trust file."""
+"""`ctnh verify FILE|FOLDER`: check a PDF, a proof or a whole log offline, with a trust file alone."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from cryptography import x509
 
-from api.cli.common import GOOD, WRONG, AsJson, TrustFile, language, out, print_json, telling, trust_from
+from api.cli.common import (
+    GOOD,
+    WRONG,
+    AsJson,
+    TrustFile,
+    counting,
+    language,
+    out,
+    print_json,
+    telling,
+    trust_from,
+)
+from api.cli.ledger import show
 from api.settings import settings
 from ledger.checkpoint import check_proof, parse_proof
 from ledger.entry import entry_hash, parse_entry
 from ledger.errors import Malformed, NotFound, Problem, Refused
 from ledger.event import parse
+from ledger.offline import check_export
+from ledger.report import Report as LogReport
 from ledger.trust import Trust
 from manifest import wording
 from pdf.proof import proof_path, prove_document
@@ -22,18 +36,24 @@ NEARBY = "trust.json"
 
 
 def verify_command(
-    file: Annotated[Path, typer.Argument(help="A PDF, or a .proof / .tlog-proof file.")],
+    file: Annotated[
+        Path, typer.Argument(help="A PDF, a .proof / .tlog-proof file, or the folder of an exported log.")
+    ],
     trust: TrustFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a file offline: signatures, changes, fields, and what the ledger says of it."""
+    """Check a file offline: signatures, changes, fields, and what the ledger says of it; or a whole log."""
     with telling():
-        if not file.is_file():
+        if not file.is_file() and not file.is_dir():
             raise NotFound(Problem("api.file_missing", "", {"place": str(file)}))
         used = trust or _nearby(file)
         believed = trust_from(used)
         if believed is None:
             raise NotFound(Problem("api.trust_missing", "", {"place": str(file.parent)}))
+        if file.is_dir():
+            with counting("verifying") as progress:
+                report = check_export(file, believed, progress=progress)
+            _show_log(report, as_json=as_json)
         if file.suffix in {".proof", ".tlog-proof"}:
             result = _verify_proof(file, believed)
         else:
@@ -44,6 +64,14 @@ def verify_command(
     else:
         _show(result)
     raise typer.Exit(GOOD if result["ok"] else WRONG)
+
+
+def _show_log(report: LogReport, *, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json(report.as_json())
+    else:
+        show(report)
+    raise typer.Exit(GOOD if report.ok else WRONG)
 
 
 def _nearby(file: Path) -> Path | None:

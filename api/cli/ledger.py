@@ -1,4 +1,4 @@
-"""`ctnh ledger …`: verify, checkpoint, prove."""
+"""`ctnh ledger …`: verify, checkpoint, prove, export."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,7 @@ from api.cli.common import (
     Origin,
     TrustFile,
     chosen,
+    counting,
     err,
     language,
     looking,
@@ -24,6 +25,7 @@ from api.cli.common import (
     trust_from,
 )
 from api.home import open_home
+from ledger.export import export
 from ledger.logs import check as check_logs
 from ledger.logs import is_log_of_logs
 from ledger.published import prove_entry
@@ -34,7 +36,7 @@ from manifest import wording
 from manifest.reference import default
 from manifest.replay import audit
 
-app = typer.Typer(help="The ledger: verify, sign a checkpoint, prove an entry.", no_args_is_help=True)
+app = typer.Typer(help="The ledger: verify, sign a checkpoint, prove an entry, export.", no_args_is_help=True)
 witness.register(app)
 SHOWN = 20
 
@@ -112,3 +114,20 @@ def prove_command(
     with telling(), looking(db, origin) as (reader, log, _):
         output.write_text(prove_entry(reader, log, seq).to_text(), encoding="utf-8")
     out.print(str(output), markup=False)
+
+
+@app.command("export")
+def export_command(
+    folder: Annotated[Path, typer.Option("--out", help="Folder of the files; a later run adds what is new.")],
+    db: Db = None,
+    origin: Origin = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the log as static files (C2SP tlog-tiles), up to its newest checkpoint."""
+    with telling(), looking(db, origin) as (reader, log, _), counting("exporting") as progress:
+        done = export(reader, log, folder, progress=progress)
+    if as_json:
+        print_json({"size": done.size, "start": done.start, "files": done.files, "bytes": done.bytes})
+    else:
+        facts: dict[str, str | int] = {"size": done.size, "files": done.files, "bytes": done.bytes}
+        out.print(wording.text("log_exported", facts | {"folder": str(folder)}, language()), markup=False)

@@ -237,3 +237,24 @@ def test_the_demo_leaves_a_folder_alone_that_it_did_not_make(tmp_path: Path) -> 
     (tmp_path / "letter.txt").write_text("mine")
     assert RUN.invoke(app, ["demo", "--folder", str(tmp_path)]).exit_code == 2
     assert (tmp_path / "letter.txt").read_text() == "mine"
+
+
+def test_an_exported_log_is_verified_offline(at_home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    code, answer = call("ledger", "export", "--out", folder)
+    assert (code, answer["start"]) == (0, 0)
+    assert call("ledger", "export", "--out", folder) == (
+        0,
+        answer | {"start": answer["size"], "files": 0, "bytes": 0},
+    )
+    code, report = call("verify", folder, "--trust", at_home / "trust.json")
+    assert (code, report["ok"], report["size"]) == (0, True, answer["size"])
+    assert set(report) == set(call("ledger", "verify")[1])
+    bundle = next(iter((folder / "tile/entries").rglob("000*")))
+    bundle = bundle if bundle.is_file() else next(bundle.iterdir())
+    bundle.write_bytes(bundle.read_bytes().replace(b"2025-0", b"2024-0", 1))
+    code, report = call("verify", folder, "--trust", at_home / "trust.json")
+    assert (code, report["ok"]) == (1, False)
+    assert "ledger.leaf_mismatch" in {finding["code"] for finding in report["findings"]}
+    said = RUN.invoke(app, ["verify", str(folder), "--trust", str(at_home / "trust.json")])
+    assert (said.exit_code, "ledger.leaf_mismatch" in said.output) == (1, True)
