@@ -7,6 +7,7 @@ this writer left it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, LargeBinary, SmallInteger, Table, text
@@ -16,17 +17,18 @@ from ledger.db import Reader, Row, Writer, driver, is_sqlite, run_many
 from ledger.entry import entry_hash, header_bytes
 from ledger.errors import Conflict, Problem
 from ledger.failpoints import reach
-from ledger.keys import Key, ended, introduced
+from ledger.keys import Key, counted_after, ended, introduced
 from ledger.prepared import Appended, Prepared
 from ledger.store import ENTRY, HEAD, KEY, STREAM, TILE, one, tile_reader
 from ledger.tiles import Grown, grow
-from ledger.types import from_ms, ms_text, to_ms
+from ledger.types import ms_text
 
 # Below this many rows a COPY costs more than it saves.
 _COPY_FROM = 8
+_ROWS = 50
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Placed:
     """A command with its place in the log, not durable yet.
 
@@ -36,7 +38,6 @@ class Placed:
 
     prepared: Prepared
     appended: Appended
-    recorded_ms: int
     stream: int
     stream_seq: int
     key: int
@@ -74,22 +75,22 @@ class Appender:
     def place(self, head: Row, prepared: Prepared) -> tuple[Row, Placed]:
         """Return the head after a command, and the command with its place."""
         seq = head["size"]
-        recorded_at = max(to_ms(prepared.act.now), head["recorded_at"])
-        header = header_bytes(self._origin, seq, ms_text(recorded_at), head["hash"].hex())
+        recorded_ms = max(prepared.now_ms, head["recorded_at"])
+        header = header_bytes(self._origin, seq, ms_text(recorded_ms), head["hash"].hex())
         leaf = entry_hash(header + prepared.signatures + prepared.act.envelope.event)
         if prepared.stream is not None:
             stream, stream_seq = prepared.stream
         else:
             stream, stream_seq = self._next_stream, 0
             self._next_stream += 1
-        keys = introduced(prepared.act.event, seq) if _about_keys(prepared) else ()
+        keys = introduced(prepared.act.event, seq) if prepared.about_keys else ()
         first, key = self._next_key, prepared.key
         self._next_key += len(keys)
         if key is None:
             key = first + [new.kid for new in keys].index(prepared.act.event.actors[0].kid)
-        appended = Appended(seq, leaf, from_ms(recorded_at), prepared.envelope_hash)
-        placed = Placed(prepared, appended, recorded_at, stream, stream_seq, key, keys, first)
-        return head | {"size": seq + 1, "hash": leaf, "recorded_at": recorded_at}, placed
+        appended = Appended(seq, leaf, recorded_ms, prepared.envelope_hash)
+        placed = Placed(prepared, appended, stream, stream_seq, key, keys, first)
+        return {"size": seq + 1, "hash": leaf, "recorded_at": recorded_ms}, placed
 
     def write(self, writer: Writer, before: Row, after: Row, placed: Sequence[Placed]) -> None:
         """Write commands that follow one another from head to head; raise Conflict where they cannot."""
@@ -122,7 +123,7 @@ class Appender:
             act.stream_seq,
             act.key,
             prepared.idem,
-            act.recorded_ms,
+            appended.recorded_ms,
             b"",  # the header follows from the columns and the leaf before
             prepared.signatures,
             prepared.act.envelope.event,
@@ -151,33 +152,28 @@ class Appender:
             if act.prepared.stream is None:
                 new.append((self._log, act.stream, act.prepared.act.event.stream, 1, head))
             else:
-                old.append((act.stream_seq + 1, head, self._log, act.stream))
+                old.append((act.stream, act.stream_seq + 1, head))
         if new:
             insert_rows(writer, STREAM, new)
         if old:
-            run_many(writer, _MOVE_STREAM, old)
+            _move_streams(writer, self._log, old)
 
     def _keys(self, writer: Writer, placed: Sequence[Placed]) -> None:
-        for act in placed:
+        for act in [act for act in placed if act.prepared.about_keys or act.prepared.counts]:
             event, seq = act.prepared.act.event, act.appended.seq
-            for actor, key in zip(event.actors, act.prepared.act.keys, strict=True):
-                if actor.key_seq is not None and key.since < seq:
-                    run_many(writer, _COUNT_KEY, [(actor.key_seq, self._log, actor.kid)])
-            if not _about_keys(act.prepared):
+            counted = counted_after(event) if act.prepared.counts else {}
+            for kid, count in counted.items():
+                run_many(writer, _COUNT_KEY, [(count, self._log, kid)])
+            if not act.prepared.about_keys:
                 continue
-            counted = {actor.kid: actor.key_seq for actor in event.actors}
             rows = [
                 _key_row(self._log, number, key, counted.get(key.kid))
                 for number, key in enumerate(act.keys, start=act.first_key)
             ]
             if rows:
                 insert_rows(writer, KEY, rows)
-            if (kid := ended(event)) is not None:
-                run_many(writer, _END_KEY, [(seq, self._log, kid)])
-
-
-def _about_keys(prepared: Prepared) -> bool:
-    return prepared.act.event.kind.startswith(("key.", "log."))
+            if (gone := ended(event)) is not None:
+                run_many(writer, _END_KEY, [(seq, self._log, gone)])
 
 
 def _key_row(log: int, number: int, key: Key, counted: int | None) -> tuple[Any, ...]:
@@ -206,16 +202,41 @@ _MOVE_HEAD = text(
     "WHERE log = :log AND size = :size AND hash = :hash"
 )
 _GROW_TILE = "UPDATE ledger_tile SET hashes = ? WHERE log = ? AND level = ? AND tile = ?"
-_MOVE_STREAM = "UPDATE ledger_stream SET length = ?, head = ? WHERE log = ? AND stream = ?"
 _COUNT_KEY = "UPDATE ledger_key SET counted = ? WHERE log = ? AND kid = ?"
 _END_KEY = "UPDATE ledger_key SET until = ? WHERE log = ? AND kid = ?"
+
+
+def _move_streams(writer: Writer, log: int, rows: Sequence[tuple[int, int, str]]) -> None:
+    """Set length and head of streams given by their numbers."""
+    set_to = "UPDATE ledger_stream SET length = moved.length, head = moved.head FROM"
+    where = "WHERE ledger_stream.log = ? AND ledger_stream.stream = moved.stream"
+    with driver(writer) as own:
+        if is_sqlite(writer):
+            for start in range(0, len(rows), _ROWS):
+                part = rows[start : start + _ROWS]
+                values = ", ".join(["(?, ?, ?)"] * len(part))
+                with_rows = f"WITH moved (stream, length, head) AS (VALUES {values})"
+                own.execute(f"{with_rows} {set_to} moved {where}", (*chain.from_iterable(part), log))
+            return
+        unnested = "unnest(%s::bigint[], %s::int[], %s::text[]) AS moved (stream, length, head)"
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        own.execute(f"{set_to} {unnested} {where.replace('?', '%s')}", (*columns, log))
 
 
 def insert_rows(writer: Writer, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert rows given as tuples in the order of the table's columns."""
     names = ", ".join(f'"{column.name}"' for column in table.columns)
     marks = ", ".join("?" * len(table.columns))
-    if is_sqlite(writer) or len(rows) < _COPY_FROM:
+    if is_sqlite(writer):
+        # Many rows to a statement: the driver lets other threads in after each, and has to wait for them.
+        with driver(writer) as own:
+            for start in range(0, len(rows), _ROWS):
+                part = rows[start : start + _ROWS]
+                values = ", ".join([f"({marks})"] * len(part))
+                statement = f"INSERT INTO {table.name} ({names}) VALUES {values}"  # noqa: S608  our own names
+                own.execute(statement, tuple(chain.from_iterable(part)))
+        return
+    if len(rows) < _COPY_FROM:
         run_many(writer, f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608  our own names
         return
     statement = f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)"

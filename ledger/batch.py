@@ -8,7 +8,6 @@ written never fails the others: the batch then goes in one by one.
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -18,19 +17,19 @@ from sqlalchemy.exc import DBAPIError
 from ledger.append import Appender, Placed
 from ledger.apply import Changes
 from ledger.changes import RECORDED_AT, SEQ, Read
-from ledger.conflicts import Written, moved, place
+from ledger.conflicts import MAX_SEQ, Place, Written, moved
 from ledger.db import Reader, Row, Writer, writing
 from ledger.errors import Conflict, Problem, Refused, Unavailable
 from ledger.failpoints import reach
-from ledger.prepared import Appended, Prepared
+from ledger.prepared import Appended, Prepared, Ticket
 from ledger.statements import inserting
-from ledger.store import ENTRY, KEY, STREAM, one
+from ledger.store import ENTRY, KEY, one
 
 MAX_BATCH = 1000
 MAX_QUEUE = 4096
 # So many commands are judged again under one lock; the rest wait for the next batch.
 MAX_JUDGED_AGAIN = 64
-_REMEMBERED = 32
+_REMEMBERED = 50_000
 
 JudgeAgain = Callable[[Reader, Prepared], Prepared | Appended]
 
@@ -38,7 +37,7 @@ JudgeAgain = Callable[[Reader, Prepared], Prepared | Appended]
 @dataclass(slots=True)
 class _Item:
     prepared: Prepared
-    future: Future[Appended] = field(default_factory=Future)
+    ticket: Ticket = field(default_factory=Ticket)
 
 
 class _CommitUnknown(Exception):  # noqa: N818  never leaves this module
@@ -57,12 +56,12 @@ class Batcher:
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
-        # What this process wrote lately: (size before, size after, rows), each following on the one before.
-        self._recent: deque[tuple[int, int, Written]] = deque(maxlen=_REMEMBERED)
-        self._recent_hash: bytes | None = None
+        # What this process has written, for as long as nobody else writes.
+        self._written = Written(floor=MAX_SEQ)
+        self._head: bytes | None = None
         self.barred: Callable[[int], Problem | None] = lambda _size: None
 
-    def put(self, prepared: Prepared) -> "Future[Appended]":
+    def put(self, prepared: Prepared) -> Ticket:
         """Queue a command; raise Unavailable when there is no more room, or when the writer is closing."""
         item = _Item(prepared)
         with self._wake:
@@ -75,7 +74,7 @@ class Batcher:
                 self._thread = threading.Thread(target=self._run, name=f"writer-{self._log}", daemon=True)
                 self._thread.start()
             self._wake.notify()
-        return item.future
+        return item.ticket
 
     def close(self) -> None:
         """Take nothing more in, write what waits, and end."""
@@ -117,10 +116,10 @@ class Batcher:
         except Conflict:
             self._one_by_one(batch)
         except Exception as fault:  # noqa: BLE001  whatever it was, everyone who waits must hear of it
-            self._recent.clear()
+            self._forget()
             # What was not drained yet waits for the same trouble: it hears of it too, rather than for ever.
             for item in batch.items or drain():
-                item.future.set_exception(fault)
+                item.ticket.answer(fault)
         else:
             self._settle(batch)
 
@@ -140,8 +139,8 @@ class Batcher:
     def _take(self, writer: Writer, batch: "_Batch") -> None:
         batch.start = batch.head = batch.flushed = self._appender.begin(writer)
         batch.changes = Changes(self._log)
-        if batch.head["hash"] != self._recent_hash:
-            self._recent.clear()
+        if batch.head["hash"] != self._head or batch.head["size"] - self._written.floor > _REMEMBERED:
+            self._written = Written(floor=batch.head["size"])
         stale = self._stale(writer, batch)
         reach("checked")
         if (problem := self.barred(batch.start["size"])) is not None:
@@ -169,84 +168,75 @@ class Batcher:
         self._flush(writer, batch)
 
     def _place(self, writer: Writer, batch: "_Batch", item: _Item, prepared: Prepared) -> None:
-        if not batch.changes.takes(prepared.changes):
+        if prepared.changes and not batch.changes.takes(prepared.changes):
             self._flush(writer, batch)
         batch.head, placed = self._appender.place(batch.head, prepared)
-        known = {SEQ: placed.appended.seq, RECORDED_AT: placed.appended.recorded_at}
-        batch.changes.gather(prepared.changes, known)
+        if prepared.changes:
+            known = {SEQ: placed.appended.seq, RECORDED_AT: placed.appended.recorded_at}
+            batch.changes.gather(prepared.changes, known)
         batch.pending.append(placed)
         batch.placed.append(placed)
         batch.done.append((item, placed.appended))
-        _note(batch.written, placed)
+        _note(self._written, placed)
 
     def _flush(self, writer: Writer, batch: "_Batch") -> None:
         if not batch.pending:
             return
         self._appender.write(writer, batch.flushed, batch.head, batch.pending)
         batch.changes.write(writer)
-        for placed in batch.pending:
-            for table, row in placed.prepared.kept:
+        for prepared in [placed.prepared for placed in batch.pending if placed.prepared.kept]:
+            for table, row in prepared.kept:
                 if one(writer, table, log=self._log, commitment=row["commitment"]) is None:
                     writer.execute(inserting(table), {"log": self._log, **row})
         reach("views_written")
         batch.flushed, batch.pending, batch.changes = batch.head, [], Changes(self._log)
 
-    def _stale(self, writer: Writer, batch: "_Batch") -> set[object]:
+    def _stale(self, writer: Writer, batch: "_Batch") -> set[Place]:
         """Ask the database again for what was judged on a log that this process has not kept up with."""
-        start = batch.start["size"]
-        reads: dict[object, Read] = {}
+        reads: dict[Place, Read] = {}
         for item in batch.items:
             prepared = item.prepared
-            if prepared.size != start and self._since(prepared.size) is None:
-                reads.update({place(read): read for read in prepared.seen})
+            if prepared.size < self._written.floor:
+                reads.update(zip(prepared.places, prepared.seen, strict=True))
         return set(moved(writer, self._log, reads.values())) if reads else set()
 
-    def _since(self, size: int) -> list[Written] | None:
-        """Return what was written since the log had that size, None when that is not known in full."""
-        return (
-            [written for _, after, written in self._recent if after > size]
-            if self._recent and self._recent[0][0] <= size
-            else None
-        )
-
-    def _fits(self, writer: Writer, batch: "_Batch", prepared: Prepared, stale: set[object]) -> bool:
-        if prepared.size == 0 or batch.start["size"] == 0:
+    def _fits(self, writer: Writer, batch: "_Batch", prepared: Prepared, stale: set[Place]) -> bool:
+        size, start = prepared.size, batch.start
+        if size == 0 or start["size"] == 0:
             # Whoever opens a log, or acts on one that is not open yet, stands and falls with its head.
             return bool(prepared.head == batch.head["hash"])
-        ahead = prepared.size - batch.start["size"]
-        if ahead > 0 or (ahead == 0 and prepared.head != batch.start["hash"]):
+        if size > start["size"] or (size == start["size"] and prepared.head != start["hash"]):
             return False  # judged on another history: the database was put back meanwhile
-        since = [] if ahead == 0 else self._since(prepared.size)
-        if since is None:
-            if any(place(read) in stale for read in prepared.seen):
+        if size < self._written.floor:
+            if stale and any(place in stale for place in prepared.places):
                 return False
-            since = []
-        touched = [
-            read for read in prepared.seen if any(rows.touches(read) for rows in (*since, batch.written))
-        ]
+            size = start["size"]
+        touched = self._written.touched(prepared.places, size)
         if not touched:
             return True
         self._flush(writer, batch)
-        return not moved(writer, self._log, touched)
+        return not moved(writer, self._log, [prepared.seen[n] for n in touched])
+
+    def _forget(self) -> None:
+        """Trust nothing that was worked out about the log's state."""
+        self._head = None
 
     def _settle(self, batch: "_Batch") -> None:
         reach("after_commit")
         self._appender.settle(batch.head)
-        if batch.head is not batch.start:
-            self._recent.append((batch.start["size"], batch.head["size"], batch.written))
-        self._recent_hash = batch.head["hash"]
+        self._head = batch.head["hash"]
         self._give_back(batch.left)
         self._answer(batch)
 
     def _answer(self, batch: "_Batch") -> None:
         for item, appended in batch.done:
-            item.future.set_result(appended)
+            item.ticket.answer(appended)
         for item, refused in batch.refused:
-            item.future.set_exception(refused)
+            item.ticket.answer(refused)
 
     def _one_by_one(self, batch: "_Batch") -> None:
         """Write the items of a batch that a constraint forbade each in a transaction of its own."""
-        self._recent.clear()
+        self._forget()
         items = [*batch.items, *batch.left]
         if len(items) == 1:
             self._alone(items[0])
@@ -271,14 +261,14 @@ class Batcher:
         except _CommitUnknown as unknown:
             self._resolve(batch, unknown)
         except Exception as fault:  # noqa: BLE001  as in `_write`
-            self._recent.clear()
-            item.future.set_exception(fault)
+            self._forget()
+            item.ticket.answer(fault)
         else:
             self._settle(batch)
 
     def _resolve(self, batch: "_Batch", unknown: _CommitUnknown) -> None:
         """Find out by the idempotency keys whether a commit happened whose answer was lost."""
-        self._recent.clear()
+        self._forget()
         try:
             # The lock is free only when the transaction in doubt has ended, one way or the other.
             with writing(self._engine, self._log) as writer:
@@ -299,7 +289,7 @@ class Batcher:
             return
         assert not any(there), "a transaction is there whole or not at all"
         for item in (*batch.items, *batch.left):
-            item.future.set_exception(unknown.__cause__ or unknown)
+            item.ticket.answer(unknown.__cause__ or unknown)
 
 
 @dataclass(slots=True)
@@ -312,7 +302,6 @@ class _Batch:
     refused: list[tuple[_Item, Refused]] = field(default_factory=list)
     pending: list[Placed] = field(default_factory=list)
     placed: list[Placed] = field(default_factory=list)
-    written: Written = field(default_factory=Written)
     start: Row = field(default_factory=dict)
     head: Row = field(default_factory=dict)
     flushed: Row = field(default_factory=dict)
@@ -320,14 +309,16 @@ class _Batch:
 
 
 def _note(written: Written, placed: Placed) -> None:
-    event = placed.prepared.act.event
-    written.add(STREAM.name, {"name": event.stream})
-    written.add(ENTRY.name, {"key": placed.key, "idem": placed.prepared.idem})
-    for key in placed.keys:
-        written.add(KEY.name, {"kid": key.kid, "party": key.party})
-    if event.kind.startswith("key."):
-        written.add(KEY.name, {"kid": event.body.get("kid")})
-    for actor in event.actors:
-        if actor.key_seq is not None:
-            written.add(KEY.name, {"kid": actor.kid})
-    written.add_changes(placed.prepared.changes)
+    """Note what a command has written: its own rows of the ledger's tables, and what follows from it."""
+    prepared, seq = placed.prepared, placed.appended.seq
+    event = prepared.act.event
+    written.add_entry(event.stream, (prepared.idem, placed.key), seq)
+    if prepared.about_keys:
+        for key in placed.keys:
+            written.add(KEY.name, {"kid": key.kid, "party": key.party}, seq)
+        written.add(KEY.name, {"kid": event.body.get("kid")}, seq)
+    if prepared.counts:
+        for actor in event.actors:
+            written.add(KEY.name, {"kid": actor.kid}, seq)
+    if prepared.changes:
+        written.add_changes(prepared.changes, seq)

@@ -1,7 +1,8 @@
 """Whether a read set still holds: by what this writer has written since, and by asking the database again."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Table, select, tuple_
@@ -10,94 +11,120 @@ from ledger.changes import Add, Change, Insert, Put, Read
 from ledger.db import Reader, Row
 
 CHUNK = 400
+MAX_SEQ = 2**63 - 1
 Names = tuple[str, ...]
+Values = tuple[Any, ...]
+At = tuple[str, Names]
+# Table and columns of a look-up, and the values: the one, or the tuple of several.
+Place = tuple[At, Any]
+
+STREAM_BY_NAME: At = ("ledger_stream", ("name",))
+ENTRY_BY_IDEM: At = ("ledger_entry", ("idem", "key"))
+_DIRECT = {at[0]: at for at in (STREAM_BY_NAME, ENTRY_BY_IDEM)}
 
 
 class Written:
-    """The rows that a stretch of entries has written, as far as they are known: a key, or more columns."""
+    """The rows that entries from ``floor`` on have written, as far as they are known: key, or more columns.
 
-    def __init__(self) -> None:
-        self._rows: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
-        self._indices: dict[tuple[str, Names], _Index] = {}
+    Every entry writes a row of `ledger_stream` and one of `ledger_entry`: those are noted by the values that
+    they are looked up by, and a look-up by any others counts as touched.
+    """
 
-    def add(self, table: str, row: Mapping[str, Any]) -> None:
-        """Note a row that was written."""
-        self._rows[table].append(row)
-        for (name, columns), index in self._indices.items():
-            if name == table:
-                index.add(columns, row)
+    __slots__ = ("_indices", "_rows", "floor")
 
-    def add_changes(self, changes: Iterable[Change]) -> None:
-        """Note the rows that changes touch."""
+    def __init__(self, floor: int) -> None:
+        self.floor = floor
+        self._rows: dict[str, list[tuple[Mapping[str, Any], int]]] = {}
+        self._indices: dict[At, _Index] = {at: _Index(at, []) for at in _DIRECT.values()}
+
+    def add_entry(self, stream: str, idem: Values, seq: int) -> None:
+        """Note what every entry writes: the name of its stream, its ``(idem, key)``."""
+        self._indices[STREAM_BY_NAME].last[stream] = seq
+        self._indices[ENTRY_BY_IDEM].last[idem] = seq
+
+    def add(self, table: str, row: Mapping[str, Any], seq: int) -> None:
+        """Note a row that the entry at a position has written."""
+        self._rows.setdefault(table, []).append((row, seq))
+
+    def add_changes(self, changes: Iterable[Change], seq: int) -> None:
+        """Note the rows that the changes of an entry touch."""
         for change in changes:
             match change:
                 case Insert(table, row):
-                    self.add(table.name, row)
+                    self.add(table.name, row, seq)
                 case Put(table, key, row):
-                    self.add(table.name, {**key, **row})
+                    self.add(table.name, {**key, **row}, seq)
                 case Add(table, key):
-                    self.add(table.name, key)
+                    self.add(table.name, key, seq)
 
-    def touches(self, read: Read) -> bool:
-        """Tell whether a look-up could find something else now; in doubt, yes."""
-        name = read.table.name
-        if name not in self._rows:
-            return False
-        columns = tuple(column for column, _ in read.equal)
-        index = self._indices.get((name, columns))
-        if index is None:
-            index = self._indices[name, columns] = _Index()
-            for row in self._rows[name]:
-                index.add(columns, row)
-        return index.partial or tuple(value for _, value in read.equal) in index.values
+    def touched(self, places: Sequence[Place], size: int) -> list[int]:
+        """Return which look-ups made at a size could find something else now; in doubt, one does."""
+        found = []
+        indices = self._indices
+        for n, (at, value) in enumerate(places):
+            index = indices.get(at)
+            if index is None:
+                index = indices[at] = _Index(at, self._rows.setdefault(at[0], []))
+            if index.taken < len(index.rows):
+                index.take()
+            if index.last.get(value, -1) >= size or index.partial >= size:
+                found.append(n)
+        return found
 
 
 class _Index:
-    """The written values of some columns; ``partial`` when a written row did not say them all."""
+    """When values of some columns were last written; rows are taken in when they are asked for."""
 
-    __slots__ = ("partial", "values")
+    __slots__ = ("_pick", "last", "partial", "rows", "taken")
 
-    def __init__(self) -> None:
-        self.values: set[tuple[Any, ...]] = set()
-        self.partial = False
+    def __init__(self, at: At, rows: list[tuple[Mapping[str, Any], int]]) -> None:
+        table, columns = at
+        self._pick = itemgetter(*columns) if columns else None
+        self.rows = rows
+        self.taken = 0
+        self.last: dict[Any, int] = {}
+        # The last row that did not say all the columns, and so may be any.
+        self.partial = -1 if _DIRECT.get(table, at) == at else MAX_SEQ
 
-    def add(self, columns: Names, row: Mapping[str, Any]) -> None:
-        try:
-            self.values.add(tuple([row[column] for column in columns]))
-        except KeyError:
-            self.partial = True
+    def take(self) -> None:
+        """Take in the rows that were written since."""
+        for row, seq in self.rows[self.taken :]:
+            try:
+                if self._pick is None:
+                    self.partial = seq
+                else:
+                    self.last[self._pick(row)] = seq
+            except KeyError:
+                self.partial = seq
+        self.taken = len(self.rows)
 
 
-Place = tuple[str, tuple[tuple[str, Any], ...]]
+def place(read: Read) -> Place:
+    """Return what a look-up asked for."""
+    columns = tuple([column for column, _ in read.equal])
+    values = tuple([value for _, value in read.equal])
+    return (read.table.name, columns), values[0] if len(values) == 1 else values
 
 
 def moved(reader: Reader, log: int, reads: Iterable[Read]) -> set[Place]:
-    """Return the look-ups, by table and values, that find other rows today; asked set by set."""
-    groups: dict[tuple[Table, Names], dict[tuple[Any, ...], Read]] = {}
+    """Return what was asked for by the look-ups that find other rows today; asked again set by set."""
+    groups: dict[tuple[Table, Names], dict[Values, Read]] = {}
     for read in reads:
-        columns = tuple(column for column, _ in read.equal)
-        values = tuple(value for _, value in read.equal)
+        columns, values = zip(*read.equal, strict=True) if read.equal else ((), ())
         groups.setdefault((read.table, columns), {})[values] = read
     found: set[Place] = set()
     for (table, columns), wanted in groups.items():
         rows = _rows(reader, log, table, columns, list(wanted))
-        found.update(
-            (table.name, read.equal) for values, read in wanted.items() if rows[values] != list(read.found)
-        )
+        found.update(place(read) for values, read in wanted.items() if rows[values] != list(read.found))
     return found
 
 
-def place(read: Read) -> Place:
-    """Return what names a look-up."""
-    return (read.table.name, read.equal)
-
-
 def _rows(
-    reader: Reader, log: int, table: Table, columns: Names, wanted: list[tuple[Any, ...]]
-) -> defaultdict[tuple[Any, ...], list[Row]]:
+    reader: Reader, log: int, table: Table, columns: Names, wanted: list[Values]
+) -> defaultdict[Values, list[Row]]:
     names = table.columns.keys()
     query = select(table).where(table.c.log == log).order_by(*table.primary_key.columns)
-    rows: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    rows: defaultdict[Values, list[Row]] = defaultdict(list)
     for start in range(0, len(wanted), CHUNK):
         part = wanted[start : start + CHUNK]
         narrowed = query

@@ -51,7 +51,7 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
         "synchronous=FULL",  # NORMAL may lose an acknowledged commit when the power goes
         "foreign_keys=ON",
         "recursive_triggers=ON",  # otherwise INSERT OR REPLACE deletes without firing the delete trigger
-        "cache_size=-65536",
+        "cache_size=-262144",
         "wal_autocheckpoint=20000",
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -1,15 +1,18 @@
 """A command between judging and writing: plain values that outlive the transaction they were read in."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Table
 
 from ledger.changes import Change, Read
+from ledger.conflicts import Place, place
 from ledger.db import Row
 from ledger.entry import Envelope
 from ledger.event import Event
 from ledger.keys import Key
+from ledger.types import from_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +25,13 @@ class Act:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Prepared:
     """A judged command: what appending it would write, and what that judgement rests on.
 
     ``size`` and ``head`` are those of the log that it was judged on. ``stream`` and ``key`` are the rows that
     stand for its stream (number and length) and its first actor's key (number), None where the command begins
-    them. ``kept`` are the rows of the vault that go in with it.
+    them. ``kept`` are the rows of the vault that go in with it. What can be worked out before the lock is.
     """
 
     size: int
@@ -39,17 +42,60 @@ class Prepared:
     kept: tuple[tuple[Table, Row], ...]
     stream: tuple[int, int] | None
     key: int | None
+    now_ms: int
     idem: bytes
     envelope_hash: str
     signatures: bytes
+    places: tuple[Place, ...] = field(init=False)
+    about_keys: bool = field(init=False)
+    counts: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.places = tuple([place(read) for read in self.seen])
+        self.about_keys = self.act.event.kind.startswith(("key.", "log."))
+        self.counts = any(actor.key_seq is not None for actor in self.act.event.actors)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Appended:
-    """Where a command stands in the log, once it is durable."""
+    """Where a command stands in the log, once it is durable; ``recorded_ms`` since 1970."""
 
     seq: int
     leaf: bytes
-    recorded_at: datetime
+    recorded_ms: int
     envelope_hash: str
     repeated: bool = False
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When it was recorded."""
+        return from_ms(self.recorded_ms)
+
+
+class Ticket:
+    """What whoever hands a command in waits on: where it came to stand, or why it did not."""
+
+    __slots__ = ("_appended", "_done", "_error")
+
+    def __init__(self) -> None:
+        # A lock that is held until the answer is there costs a hundredth of a Future.
+        self._done = threading.Lock()
+        self._done.acquire()
+        self._appended: Appended | None = None
+        self._error: BaseException | None = None
+
+    def answer(self, outcome: "Appended | BaseException") -> None:
+        """Give the answer, once."""
+        if isinstance(outcome, Appended):
+            self._appended = outcome
+        else:
+            self._error = outcome
+        self._done.release()
+
+    def result(self) -> Appended:
+        """Wait for the answer: where the command stands, or the exception raised."""
+        with self._done:
+            if self._error is not None:
+                raise self._error
+            assert self._appended is not None
+            return self._appended

@@ -16,7 +16,7 @@ from ledger.batch import Batcher
 from ledger.changes import Change, Reads
 from ledger.checkpoint import Receipt
 from ledger.db import Reader, Row, assert_isolation, reading, writing
-from ledger.entry import ZERO, Envelope, parse_envelope
+from ledger.entry import ZERO, Entry, Envelope, parse_envelope
 from ledger.errors import Conflict, Malformed, NotAllowed, Problem
 from ledger.event import Event, parse
 from ledger.keys import OPENED, Key, check_count, check_signatures, ended
@@ -27,6 +27,7 @@ from ledger.signature import Algorithm
 from ledger.statements import inserting
 from ledger.store import ENTRY, HEAD, KEY, LOG, SEALED, STREAM, leaf_at, log_number, one, rows, stored
 from ledger.subjects import Subjects
+from ledger.types import to_ms
 from ledger.vault import Secret, check_secrets, sealed_rows
 
 Kept = tuple[tuple[Table, Row], ...]
@@ -113,6 +114,17 @@ class Ledger:
             raise Conflict(Problem("ledger.other_origin", "/origin", {"expected": self.origin}))
         return self._prepare(reader, envelope, event, now, lambda: self._kept(event, secrets))
 
+    def prepare_again(self, reader: Reader, entry: Entry) -> Prepared:
+        """Judge an entry that stood in this log before, at its own time, on the ledger as it stands now.
+
+        What was kept beside it, personal values, is not there any more. Raises Refused.
+        """
+        event = parse(entry.envelope.event)
+        prepared = self._prepare(reader, entry.envelope, event, entry.recorded_at, tuple)
+        if isinstance(prepared, Appended):
+            raise Conflict(Problem("ledger.idem_repeated", "/idem", {"seq": prepared.seq}))
+        return prepared
+
     def _prepare_again(self, reader: Reader, before: Prepared) -> Prepared | Appended:
         act = before.act
         return self._prepare(reader, act.envelope, act.event, act.now, lambda: before.kept)
@@ -150,6 +162,7 @@ class Ledger:
             kept=keep(),
             stream=stream,
             key=None if first is None else first["key"],
+            now_ms=to_ms(now),
             idem=UUID(event.idem).bytes,
             envelope_hash=envelope.hash,
             signatures=envelope.head,
@@ -193,7 +206,7 @@ class Ledger:
         found = stored(row)
         leaf = leaf_at(reads.reader, self.log, found.seq)
         assert leaf is not None, "an entry and its leaf go in together"
-        return Appended(found.seq, leaf, found.recorded_at, found.envelope.hash, repeated=True)
+        return Appended(found.seq, leaf, row["recorded_at"], found.envelope.hash, repeated=True)
 
 
 def ended_at(reads: Reads, seq: int) -> Key | None:
