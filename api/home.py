@@ -20,6 +20,7 @@ from api.database import upgrade
 from api.recorder import Signing, record
 from api.settings import Settings
 from ledger.db import open_engine, reading, writing
+from ledger.erasure import erase_pending
 from ledger.errors import Conflict, NotFound, Problem
 from ledger.guard import Guard
 from ledger.keys import key_fields
@@ -29,7 +30,9 @@ from ledger.signature import KeySigner, PrivateKey
 from ledger.stamp import split_roots
 from ledger.standing import Floor
 from ledger.store import LOG, rows
+from ledger.subjects import KEYS, Subjects
 from ledger.trust import Trust
+from ledger.vault import adopt_all
 from ledger.writer import Ledger
 from manifest import reference
 from manifest.register.events import EditionAdopted, KeyRegistered, LogOpened
@@ -42,6 +45,7 @@ ROOTS = ("root-1", "root-2")
 SERVICE = "service"
 POST_QUANTUM = "log-mldsa.pem"
 GUARD = "guard.journal"
+VAULT_KEYS = "vault-keys"
 # Where version 0.1 kept the one note that it had signed last.
 _MEMORY_0_1 = "last-checkpoint.txt"
 _log = logging.getLogger("ctnh.home")
@@ -76,6 +80,12 @@ class Home:
     def signer(self) -> NoteSigner:
         """The log's Ed25519 key."""
         return self.signers[0]
+
+    @property
+    def subjects(self) -> Subjects:
+        """The keys under which personal values are sealed."""
+        assert self.ledger.subjects is not None, "an opened deployment has its vault"
+        return self.ledger.subjects
 
     @property
     def folder(self) -> Path:
@@ -125,7 +135,8 @@ class Home:
         return split_roots(Path(path).read_bytes()) if path else ()
 
     def close(self) -> None:
-        """Let go of the database; SQLite then folds its journal back into the one file."""
+        """Write what still waits and let go of the database; SQLite then folds its journal into the one file."""
+        self.ledger.close()
         self.engine.dispose()
 
 
@@ -143,7 +154,9 @@ def open_home(settings: Settings, clock: Clock = wall_clock) -> Home:
         facts = {"found": ", ".join(origins), "expected": settings.origin}
         raise Conflict(Problem("api.origin_differs", "", facts))
     signers = _log_signers(settings)
-    ledger = Ledger(engine, settings.origin, judge=Judge(reference.default()), signer=signers[0])
+    subjects = Subjects(vault_folder(settings), settings.origin)
+    judge = Judge(reference.default())
+    ledger = Ledger(engine, settings.origin, judge=judge, signer=signers[0], subjects=subjects)
     master = MasterKey.load(settings.data_dir, settings.master_passphrase)
     ca = CertificateAuthority.from_pem((settings.data_dir / "ca.pem").read_bytes())
     guard = _guard(settings)
@@ -170,7 +183,22 @@ def open_home(settings: Settings, clock: Clock = wall_clock) -> Home:
     )
     if (problem := home.look()) is not None:
         _log.critical("read only: %s %s", problem.code, dict(problem.facts))
+    else:
+        adopt_all(engine, ledger.log, subjects)
+        erase_pending(engine, ledger.log, subjects)
     return home
+
+
+def vault_folder(settings: Settings) -> Path:
+    """Return the folder of the subjects' keys."""
+    return Path(settings.vault_keys) if settings.vault_keys else settings.data_dir / VAULT_KEYS
+
+
+def kept_subjects(settings: Settings, origin: str) -> Subjects | None:
+    """Return the subjects' keys of a log, None where the deployment that is set does not keep them."""
+    folder = vault_folder(settings)
+    there = settings.origin == origin and (folder / KEYS).is_file()
+    return Subjects(folder, origin) if there else None
 
 
 def _guard(settings: Settings) -> Guard:

@@ -9,6 +9,7 @@ from api import errors
 from api.home import Home
 from api.middleware import Edge
 from api.routes import (
+    erasures,
     events,
     log,
     log_files,
@@ -28,9 +29,9 @@ from api.work import Pool
 
 VERSION = "1"
 PREFIX = "/api/v1"
-# Judging runs side by side, appending one at a time. SQLite's writers wait for each other by asking again and
-# again, so that many of them keep one waiting for long; PostgreSQL's stand in line.
-WRITE_THREADS = {"sqlite": 2, "postgresql": 4}
+# Judging runs side by side; whoever is judged waits in its thread until the batch that it goes along with is
+# durable, so that there are as many as one batch may well have.
+WRITE_THREADS = 32
 WRITE_PLACES = 128
 LOGIN_THREADS, LOGIN_PLACES = 2, 16
 _ROUTERS = (
@@ -40,6 +41,7 @@ _ROUTERS = (
     manifest_views.router,
     lots.router,
     registers.router,
+    erasures.router,
     register_views.router,
     reference_data.router,
     log.router,
@@ -80,7 +82,7 @@ def create_app(home: Home) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.home = home
-    app.state.writes = Pool(WRITE_THREADS[home.engine.dialect.name], WRITE_PLACES)
+    app.state.writes = Pool(WRITE_THREADS, WRITE_PLACES)
     app.state.logins = Pool(LOGIN_THREADS, LOGIN_PLACES)
     app.add_middleware(Edge, max_body_bytes=home.settings.max_body_bytes)
     errors.install(app)

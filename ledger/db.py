@@ -18,6 +18,8 @@ Reader = NewType("Reader", Connection)
 Writer = NewType("Writer", Reader)
 
 _BEGIN = "ctnh_begin"
+# A connection for each thread that judges or reads, and a few for what runs beside them.
+_POOL: dict[str, Any] = {"pool_size": 16, "max_overflow": 48}
 # The advisory lock's first number keeps this program's locks apart from others in the same database.
 LOCK_SPACE = 0x43544E48
 
@@ -35,11 +37,11 @@ def open_engine(place: str) -> Engine:
     """Return an engine for ``place`` with the settings that the ledger relies on."""
     url = make_url(database_url(place))
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": 30})
+        engine = create_engine(url, connect_args={"timeout": 30}, **_POOL)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+    return create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True, **_POOL)
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
