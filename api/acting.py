@@ -20,12 +20,14 @@ from api.scope import View
 from ledger.changes import Reads
 from ledger.db import Reader, reading
 from ledger.entry import Envelope, parse_envelope
+from ledger.erasure import erase, read_erasure
 from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Problem, Refused, RuleBroken
 from ledger.event import Actor, Event, parse
+from ledger.prepared import Act
 from ledger.signature import SignatureLine, Signer
 from ledger.store import ENTRY, KEY, StoredEntry, one, stored
 from ledger.vault import Secret, commit
-from ledger.writer import Act, Recorded, find_key
+from ledger.writer import Recorded, find_key
 from manifest import reference
 from manifest.authority import SIGNERS
 from manifest.body import Body
@@ -82,7 +84,10 @@ def submit(desk: Desk, data: bytes, *, secrets: Sequence[Secret] = (), idem: str
         _check_submitter(desk, event)
         if idem is not None and idem != event.idem:
             raise Malformed(Problem("api.idempotency_key_differs", "/idem", {"expected": event.idem}))
-        return Done(desk.home.ledger.submit(data, now=desk.home.clock(), secrets=tuple(secrets)), event)
+        done = Done(desk.home.ledger.submit(data, now=desk.home.clock(), secrets=tuple(secrets)), event)
+    if (told := read_erasure(event)) is not None:
+        erase(desk.home.engine, desk.home.ledger.log, desk.home.subjects, told)
+    return done
 
 
 def act(desk: Desk, kind: str, given: Given, *, stream: str | None = None, role: str | None = None) -> Done:

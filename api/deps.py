@@ -100,7 +100,7 @@ async def view_of(request: Request, access: AnyParty) -> Callable[[], AbstractCo
     @contextmanager
     def view() -> Iterator[View]:
         with reading(home.engine) as reader:
-            yield View(reader, home.ledger.log, access, home.clock())
+            yield View(reader, home.ledger.log, access, home.clock(), home.subjects)
 
     return view
 

@@ -14,7 +14,9 @@ from ledger.changes import Reads
 from ledger.db import Reader, reading
 from ledger.errors import NotFound, Problem
 from ledger.published import prove_entry
-from ledger.store import STREAM, VAULT, one, rows
+from ledger.store import STREAM, one, rows
+from ledger.subjects import Subjects
+from ledger.vault import find_secrets
 from manifest.acts import find, read_stored
 from manifest.consignment import Manifest
 from manifest.events import HandedOver, PdfIssued
@@ -62,7 +64,7 @@ def issue_pdf(home: Home, name: str) -> Issued:
         manifest_id = find_manifest(reader, home.ledger.log, name)
         reads = Reads(reader, home.ledger.log)
         manifest = find(reads, manifest_id, default())
-        happened = _happened(reads, reader, manifest_id)
+        happened = _happened(reads, reader, manifest_id, home.subjects)
         known = _known(reads, manifest)
         stream = reads.one(STREAM, name=manifest_id)
         assert stream is not None
@@ -124,16 +126,16 @@ def _store(home: Home, digest: str, data: bytes) -> None:
     part.replace(path)
 
 
-def _happened(reads: Reads, reader: Reader, manifest_id: str) -> list[Happened]:
+def _happened(reads: Reads, reader: Reader, manifest_id: str, subjects: Subjects) -> list[Happened]:
     found = []
     for stored in reads.stream(manifest_id):
         event, body = read_stored(stored)
         # At a hand-over the box is the taker's, and the driver signs for it.
         name_of = "driver_name" if isinstance(body, HandedOver) else "signer_name"
         commitment = event.commitments.get(name_of) or event.commitments.get("signer_name")
-        value = one(reader, VAULT, log=reads.log, commitment=commitment) if commitment else None
+        kept = find_secrets(reader, reads.log, [commitment] if commitment else [], subjects)
         parties = tuple(actor.party for actor in event.actors)
-        name = str(value["value"]) if value else ""
+        name = next((secret.value for secret in kept.values()), "")
         found.append(Happened(event=body, at=event.occurred_at, parties=parties, signer_name=name))
     return found
 

@@ -16,6 +16,8 @@ from ledger.db import Reader, Row
 from ledger.errors import NotFound, Problem
 from ledger.event import Event
 from ledger.store import one, rows
+from ledger.subjects import Subjects
+from ledger.vault import find_secrets
 from manifest.events import GENERATION_EVENTS, MANIFEST_EVENTS, PdfIssued, Registered
 from manifest.register import events as register
 from manifest.views import LOT, MANDATE, MANIFEST, MANIFEST_PARTY
@@ -24,6 +26,7 @@ from manifest.vocabulary import local_date
 _OPEN = {
     register.LogOpened.kind, register.KeyRegistered.kind, register.KeyRotated.kind, register.KeyRevoked.kind,
     register.EditionAdopted.kind, register.RuleSet.kind, register.GuardAdopted.kind,
+    register.LogKeyAdded.kind, register.LogKeyRetired.kind,
 }  # fmt: skip
 _OF_MANIFEST = {event.kind for event in MANIFEST_EVENTS}
 _OF_LOT = {event.kind for event in GENERATION_EVENTS}
@@ -33,8 +36,11 @@ _PARTY_FIELDS = ("party", "carrier", "facility", "principal", "agent")
 class View:
     """A reader with the eyes of a party."""
 
-    def __init__(self, reader: Reader, log: int, access: Access, now: datetime) -> None:
+    def __init__(
+        self, reader: Reader, log: int, access: Access, now: datetime, subjects: Subjects | None = None
+    ) -> None:
         self.reader = reader
+        self.subjects = subjects
         self.log = log
         self.access = access
         self.now = now
@@ -47,6 +53,13 @@ class View:
         mandates = rows(self.reader, MANDATE, log=self.log, agent=self.access.party, revoked=False)
         principals = {row["principal"] for row in mandates if row["valid_from"] <= today <= row["valid_to"]}
         return frozenset({self.access.party} | principals)
+
+    def personal(self, commitments: Iterable[str]) -> dict[str, str]:
+        """Return the values behind commitments, those that the vault still opens."""
+        if self.subjects is None:
+            return {}
+        found = find_secrets(self.reader, self.log, commitments, self.subjects)
+        return {commitment: secret.value for commitment, secret in found.items()}
 
     def owns(self, party: str) -> bool:
         """Tell whether a party's own affairs are this view's to see."""

@@ -42,6 +42,11 @@ class Settings(BaseSettings):
         description="path of the guard's journal, best on another disk or host; leave it out of backups;"
         " empty: guard.journal in the data folder",
     )
+    vault_keys: str = Field(
+        "",
+        description="folder of the keys under which personal values are sealed, best on another disk; leave"
+        " it out of the database's backups; empty: vault-keys in the data folder",
+    )
     witness_policy: str = Field(
         "",
         description="file with the policy (C2SP tlog-policy) of witnesses that cosign; empty: none are asked",

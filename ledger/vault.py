@@ -9,14 +9,15 @@ left says nothing, and every hash and signature is as it was.
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Table, delete, select
+from sqlalchemy import Engine, Table, delete, select
 
 from ledger import canonical
-from ledger.db import Reader, Row, Writer, is_sqlite
+from ledger.db import Reader, Row, Writer, is_sqlite, reading, writing
 from ledger.errors import Malformed, Problem
 from ledger.statements import inserting
 from ledger.store import SEALED, VAULT, rows
@@ -111,15 +112,16 @@ def find_secrets(
 ) -> dict[str, Secret]:
     """Return those of the secrets behind commitments that can be opened, by commitment.
 
-    Raises Malformed for a row that its subject's key does not open.
+    What its subject's key does not open is left out: verification names it.
     """
     kept = list(_kept(reader, SEALED, log, sorted(set(commitments))))
     keys = subjects.find({row["subject"] for row in kept}) if kept else {}
     found = {}
     for row in kept:
-        key = keys.get(row["subject"])
-        if key is not None:
-            found[row["commitment"]] = open_sealed(row["sealed"], key, row["subject"], row["commitment"])
+        name, subject = row["commitment"], row["subject"]
+        if subject in keys:
+            with suppress(Malformed):
+                found[name] = open_sealed(row["sealed"], keys[subject], subject, name)
     return found
 
 
@@ -128,6 +130,19 @@ def _kept(reader: Reader, table: Table, log: int, commitments: Sequence[str]) ->
         part = commitments[start : start + AT_ONCE]
         query = select(table).where(table.c.log == log, table.c.commitment.in_(part))
         yield from (dict(row) for row in reader.execute(query).mappings())
+
+
+def adopt_all(engine: Engine, log: int, subjects: Subjects) -> int:
+    """Seal what version 0.1 left in the clear, and have the database give up its traces; see `adopt`."""
+    with reading(engine) as reader:
+        if not rows(reader, VAULT, log=log):
+            return 0
+    with writing(engine, log) as writer:
+        done = adopt(writer, log, subjects)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        scrub = "PRAGMA wal_checkpoint(TRUNCATE)" if is_sqlite(connection) else "VACUUM vault_value"
+        connection.exec_driver_sql(scrub)
+    return done
 
 
 def adopt(writer: Writer, log: int, subjects: Subjects) -> int:

@@ -25,7 +25,7 @@ from manifest.views import BALANCE, LOT, MANIFEST, PDF, POSTING
 from manifest.vocabulary import local_date
 
 # Streams that belong to the log, its rules, keys and documents, whatever a party may call its own things.
-_RESERVED = re.compile(r"(log|reference|anchors)$|(rule|key|pdf):")
+_RESERVED = re.compile(r"(log|reference|anchors|erasures)$|(rule|key|pdf):")
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -80,7 +80,7 @@ def _form(reads: Reads, event: Event, body: Body) -> Iterator[Problem]:
     else:
         own = f"pdf:{body.manifest}" if isinstance(body, PdfIssued) else register.stream_of(body)
         good = event.stream == own
-        named = event.kind.split(".")[0] in {"log", "edition", "rule", "key", "pdf", "checkpoint"}
+        named = event.kind.split(".")[0] in {"log", "edition", "rule", "key", "pdf", "checkpoint", "personal"}
         reserved = not named and _RESERVED.match(event.stream) is not None
         taken = reserved or _UUID7.fullmatch(event.stream) is not None
     if taken or not good:

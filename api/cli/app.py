@@ -3,7 +3,7 @@
 import typer
 from pydantic import ValidationError
 
-from api.cli import admin, anchors, demo, files, ledger, people, recovery, waste
+from api.cli import admin, anchors, demo, files, ledger, people, recovery, vault, waste
 from api.cli.common import COULD_NOT, err
 
 app = typer.Typer(
@@ -17,10 +17,12 @@ app.add_typer(waste.manifests, name="manifest")
 app.add_typer(waste.pdfs, name="pdf")
 app.add_typer(people.users, name="user")
 app.add_typer(people.keys, name="key")
+app.add_typer(vault.app, name="vault")
 ledger.app.command("anchor")(anchors.anchor_command)
 ledger.app.command("list")(anchors.list_command)
 ledger.app.add_typer(anchors.logs, name="logs")
 ledger.app.add_typer(recovery.guard, name="guard")
+ledger.app.command("recover")(recovery.recover_command)
 app.command("init")(admin.init_command)
 app.command("serve")(admin.serve_command)
 app.command("rebuild")(admin.rebuild_command)

@@ -24,7 +24,8 @@ from api.cli.common import (
     telling,
     trust_from,
 )
-from api.home import open_home
+from api.home import kept_subjects, open_home
+from api.settings import settings
 from ledger.export import export
 from ledger.logs import check as check_logs
 from ledger.logs import is_log_of_logs
@@ -65,7 +66,8 @@ def verify_database(db: str | None, trust: Path | None, wanted: str | None = Non
         named = one(reader, LOG, origin=trusted.origin) if trusted and wanted is None else None
         chosen_log = (named["log"], named["origin"]) if named else (log, origin)
         step = check_logs if is_log_of_logs(reader, chosen_log[0]) else audit(default())
-        return verify(reader, origin=chosen_log[1], trust=trusted, further=[step])
+        subjects = kept_subjects(settings(), chosen_log[1])
+        return verify(reader, origin=chosen_log[1], trust=trusted, further=[step], subjects=subjects)
 
 
 def show(report: Report) -> None:

@@ -14,7 +14,7 @@ from api.scope import View
 from ledger.changes import Reads
 from ledger.db import Row
 from ledger.errors import NotFound, Problem
-from ledger.store import VAULT, rows
+from ledger.store import rows
 from manifest import reference
 from manifest.acts import find, read_stored
 from manifest.consignment import Manifest
@@ -139,10 +139,7 @@ def _acts(view: View, reads: Reads, manifest: str) -> tuple[list[dict[str, Any]]
     stored = reads.stream(manifest)
     read = [(one, *read_stored(one)) for one in stored]
     committed = {value for _, event, _ in read for value in event.commitments.values()}
-    query = select(VAULT.c.commitment, VAULT.c.value).where(
-        VAULT.c.log == view.log, VAULT.c.commitment.in_(sorted(committed))
-    )
-    opened = {row.commitment: row.value for row in view.reader.execute(query)}
+    opened = view.personal(committed)
     acts = []
     head = ""
     for one, event, body in read:

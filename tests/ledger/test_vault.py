@@ -307,8 +307,10 @@ def test_values_in_the_clear_are_sealed_and_moved(world: World, subjects: Subjec
             a.commitment: a,
             b.commitment: b,
         }
+        assert find_secrets(reader, world.log, ["e" * 64], subjects) == {}
+        (row,) = rows(reader, SEALED, log=world.log, commitment="e" * 64)
         with pytest.raises(Malformed, match="vault_mismatch"):
-            find_secrets(reader, world.log, ["e" * 64], subjects)
+            open_sealed(row["sealed"], subjects.find(["person:a"])["person:a"], "person:a", "e" * 64)
 
 
 def test_an_old_database_does_not_bring_an_erased_value_back(world: World, subjects: Subjects) -> None:
