@@ -1,7 +1,8 @@
-"""`ctnh ledger guard …`: what the signer remembers, and answering for a database when that was lost."""
+"""`ctnh ledger guard …`, `recover` and `epoch`: going on after a database or a guard was lost."""
 
 from typing import Annotated
 
+import httpx
 import typer
 
 from api.cli.common import GOOD, WRONG, AsJson, Db, chosen, describe, language, out, print_json, telling
@@ -10,9 +11,13 @@ from api.recorder import record
 from ledger.checkpoint import claimed_checkpoint
 from ledger.db import reading
 from ledger.errors import Conflict, Problem
+from ledger.mirror import suffix
 from ledger.publisher import last_checkpoint
+from ledger.recovery import Recovered, recover
+from ledger.remote import source
 from ledger.store import tile_reader
 from ledger.tiles import root_at
+from ledger.witness import TIMEOUT_S
 from manifest import wording
 from manifest.register.events import GuardAdopted
 
@@ -93,3 +98,48 @@ def adopt(home: Home, reason: str) -> str:
     home.guard.swap(home.guard.last(), note)
     home.look()
     return home.checkpoint()[1]
+
+
+def recover_command(
+    where: Annotated[
+        str, typer.Option("--from", help="Export or mirror of the log: a folder or an address.")
+    ],
+    db: Db = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Take what the copy has, though the guard has signed more.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring back the entries that the database has lost, from a copy of the log, as far as was signed."""
+    with telling():
+        home = open_home(chosen(db))
+        try:
+            done = recover_from(home, where, partial=partial)
+            problem = home.look()
+            if problem is None:
+                home.checkpoint()
+        finally:
+            home.close()
+    answer = {"start": done.start, "stop": done.stop, "personal_lost": done.personal}
+    if as_json:
+        print_json(answer)
+    else:
+        out.print(wording.text("recovered", answer, language()), markup=False)
+        if problem is not None:
+            out.print(describe(problem), markup=False)
+    raise typer.Exit(GOOD if problem is None else WRONG)
+
+
+def recover_from(home: Home, where: str, *, partial: bool = False) -> Recovered:
+    """Recover a deployment's log from a folder or an address; raise Refused when the copy does not fit."""
+    keys, log = [signer.key for signer in home.signers], home.ledger
+    with httpx.Client(timeout=TIMEOUT_S) as http:
+        copy = source(where, http)
+        has = claimed_checkpoint(copy.note(), log.origin).size
+        signed = [claimed_checkpoint(note, log.origin) for note in home.guard.notes()]
+        if not signed:
+            raise Conflict(Problem("ledger.guard_missing"))
+        wanted = max(signed, key=lambda one: one.size)
+        if partial:
+            wanted = max((one for one in signed if one.size <= has), key=lambda one: one.size, default=wanted)
+        return recover(log, lambda start: suffix(copy, start, keys, log.origin), wanted)

@@ -1,59 +1,17 @@
-"""What befalls a deployment's database from outside: backups put back, ends cut off, a guard gone.
-
-Each works on SQLite and on PostgreSQL and can be called by any test.
-"""
-
-import shutil
-from pathlib import Path
-from uuid import uuid4
-
-from sqlalchemy import Engine, delete, update
+"""A deployment whose database was put back: keys, guard and all else are today's."""
 
 from api.home import Clock, Home, open_home
-from ledger.db import writing
-from ledger.store import CHECKPOINT, ENTRY, HEAD, TILE, leaf_at, rows
-from migrations.fences import fence
-from tests.api.homes import run
-from tests.ledger.tampering import drop_fences
+from tests.ledger.incidents import copy_of
 
 
 def backup(home: Home) -> str:
     """Return the place of a copy of the database as it stands; the home goes on."""
     home.close()
-    url = home.engine.url
-    if url.get_backend_name() == "sqlite":
-        assert url.database is not None
-        copy = Path(url.database).with_name(f"{uuid4().hex}.db")
-        shutil.copy(url.database, copy)
-        return str(copy)
-    name = f"ctnh_copy_{uuid4().hex}"
-    run(url.set(database="postgres"), f"CREATE DATABASE {name} TEMPLATE {url.database}")
-    return url.set(database=name).render_as_string(hide_password=False)
+    return copy_of(home.engine)
 
 
 def put_back(home: Home, place: str, clock: Clock, *, guard: str | None = None) -> Home:
-    """Open the deployment on a backup of its database: keys, guard and all else are today's."""
+    """Open the deployment on a backup of its database."""
     home.close()
     changed = {"database_url": place} | ({} if guard is None else {"guard": guard})
     return open_home(home.settings.model_copy(update=changed), clock)
-
-
-def cut_back(engine: Engine, log: int, size: int) -> None:
-    """Do what a database administrator does who wants the last entries gone: rows, tree, head and all."""
-    drop_fences(engine)
-    with writing(engine, log) as writer:
-        last = leaf_at(writer, log, size - 1)
-        times = rows(writer, ENTRY, log=log, seq=size - 1)
-        writer.execute(delete(ENTRY).where(ENTRY.c.log == log, ENTRY.c.seq >= size))
-        writer.execute(delete(CHECKPOINT).where(CHECKPOINT.c.log == log, CHECKPOINT.c.size > size))
-        for row in rows(writer, TILE, log=log):
-            width = (size >> 8 * row["level"]) - 256 * row["tile"]
-            at = (TILE.c.log == log) & (TILE.c.level == row["level"]) & (TILE.c.tile == row["tile"])
-            if width <= 0:
-                writer.execute(delete(TILE).where(at))
-            else:
-                writer.execute(update(TILE).where(at).values(hashes=row["hashes"][: 32 * width]))
-        head = {"size": size, "hash": last, "recorded_at": times[0]["recorded_at"]}
-        writer.execute(update(HEAD).where(HEAD.c.log == log).values(**head))
-    with engine.begin() as connection:
-        fence(connection)

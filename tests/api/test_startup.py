@@ -7,21 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from api.cli.recovery import adopt
+from api.cli.recovery import adopt, recover_from
 from api.home import GUARD, Home, open_home
 from api.serving import COULD_NOT_RUN, Publisher, serve
 from ledger.checkpoint import claimed_checkpoint, open_checkpoint
 from ledger.db import reading
 from ledger.errors import Conflict, Unavailable
 from ledger.event import parse
+from ledger.export import export
 from ledger.guard import Guard
 from ledger.note import open_note
 from ledger.publisher import last_checkpoint
-from ledger.store import entry_at
+from ledger.store import entry_at, rows
 from ledger.verify import verify
+from manifest import reference
+from manifest.replay import audit
+from manifest.views import VIEW_TABLES
 from tests.api.caller import Caller
 from tests.api.homes import GENERATOR, Furnished, Ticking
-from tests.api.incidents import backup, cut_back, put_back
+from tests.api.incidents import backup, put_back
+from tests.ledger.incidents import cut_back
 
 REASON = "Mất đĩa giữ sổ canh"
 
@@ -268,19 +273,40 @@ def _publish(home: Home) -> None:
     publisher.stop()
 
 
-def test_what_was_recovered_while_the_server_ran_ends_its_alarm(restored: Caller) -> None:
-    home = restored.furnished.home
-    assert home.floor.problem is not None
-    _publish(home)
-    assert home.floor.problem is not None
-    note = home.guard.last()
-    home.guard.path.unlink()
-    home.guard._place = Guard(home.guard.path)._place
-    assert note is not None
+def test_what_was_lost_is_recovered_from_an_export_while_the_server_runs(
+    lived: Caller, clock: Ticking, tmp_path: Path
+) -> None:
+    home = lived.furnished.home
+    place = backup(home)
+    lot = lived.lot()
+    home.checkpoint()
     with reading(home.engine) as reader:
-        last = last_checkpoint(reader, home.ledger.log)
-    assert last is not None
-    home.guard.swap(None, last[1])
-    _publish(home)
-    assert home.floor.problem is None
-    restored.lot()
+        export(reader, home.ledger.log, tmp_path / "copy")
+    lived.lot()
+    home.checkpoint()
+    whole = views(home)
+    older = put_back(home, place, clock)
+    for caller in calling(lived, older):
+        with pytest.raises(Conflict, match="suffix_short"):
+            recover_from(older, str(tmp_path / "copy"))
+        assert recover_from(older, str(tmp_path / "copy"), partial=True).stop == caller.size
+        _publish(older)
+        assert older.floor.problem is not None
+        assert caller.get(GENERATOR, f"/lots/{lot}").status_code == 200
+        with reading(home.engine) as reader:
+            export(reader, home.ledger.log, tmp_path / "copy")
+        assert recover_from(older, str(tmp_path / "copy")).stop == caller.size
+        assert views(older) == whole
+        _publish(older)
+        assert older.floor.problem is None
+        with reading(older.engine) as reader:
+            report = verify(
+                reader, trust=older.trust(), guard=older.guard, further=[audit(reference.default())]
+            )
+        assert report.ok, report.as_json()
+        caller.lot()
+
+
+def views(home: Home) -> list[object]:
+    with reading(home.engine) as reader:
+        return [rows(reader, table, log=home.ledger.log) for table in VIEW_TABLES]
