@@ -27,7 +27,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +208,7 @@ def is_time(value: object) -> bool:
     if not isinstance(value, str) or not matches(TIME, value):
         return False
     try:
-        datetime.strptime(value[:10], "%Y-%m-%d")  # noqa: DTZ007  only the calendar is asked
+        date.fromisoformat(value[:10])
     except ValueError:
         return False
     return True

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from tests.vectors.maker import (
     AN,
@@ -111,6 +112,7 @@ def good() -> Iterator[Case]:
     continued.open(predecessor=predecessor).register(AN).note("goes on")
     yield Case("continued", "a log that goes on after the loss of another", continued.files(), exit=0)
     yield Case("tiles", "a full tile, a level above it", tiled().files(), exit=0)
+    yield Case("bounds", "everything as large as it may be", bounds().files(), exit=0)
     padded = short().files()
     padded["tile/0/000"] = padded.pop(TILE) + bytes(250 * 32)
     yield Case("full-tile-for-partial", "the full tile stands in for the partial one", padded, exit=0)
@@ -135,6 +137,38 @@ def tiled() -> Log:
     for number in range(252):
         log.note(str(number))
     return log
+
+
+def bounds() -> Log:
+    """Return a log whose entries go to the bounds, in most of what is bounded."""
+    log = Log().open()
+    hands = (AN, BINH, BINH_2, RSA, P256, Hand("seventh"), ROOT_A, ROOT_B)
+    for hand in hands[:6]:
+        log.register(hand)
+    most: dict[str, Any] = {
+        "integers": [2**53 - 1, 1 - 2**53, 0, -1],
+        "deep": [[[[[[[[[[[[[[]]]]]]]]]]]]]],
+        "text": '"\\\n/ é \U0001f600',
+        "n" * 64: True,
+        "A.b_c:d-9": None,
+        "empty": ["", {}, [], False],
+    }
+    log.add("note.written.v999", most, [("org:an", "r" + "_" * 39, AN)], stream="s" * 100)
+    everybody = [("p" * 100, "writer", hand) for hand in hands]
+    promised = {f"value.{number}": log.commitment(str(number)) for number in range(32)}
+    log.add("note.agreed.v1", {}, everybody, event={"commitments": promised})
+    _fill(log, 49_152)
+    times = ("2028-02-29T23:59:59.999Z", "9999-12-31T23:59:59.999Z")
+    return log.note("late", at=times[0], event={"occurred_at": times[1]}).note("at once", at=times[0])
+
+
+def _fill(log: Log, size: int) -> None:
+    """Append a note whose event has just that many bytes."""
+    heads = dict(log.heads)
+    log.note("")
+    less = len(log.entries.pop().partition(b"\n\n")[2])
+    log.heads = heads
+    log.note("x" * (size - less))
 
 
 def lived_in(*pens: Pen) -> Log:
@@ -170,6 +204,7 @@ def bad() -> Iterator[Case]:
     yield from _made_wrong()
     yield from _wrong_keys()
     yield from _wrong_bytes()
+    yield from _wrong_members()
     yield from _wrong_files()
     yield from _wrong_heads()
 
@@ -560,6 +595,53 @@ def _wrong_bytes() -> Iterator[Case]:
     yield enveloped("scheme-webauthn", "reserved", _webauthn, "signature_scheme_unsupported")
     yield enveloped("signature-padded", "base64url with =", lambda e: e.replace(b"\nlen", b"==\nlen", 1))
     yield enveloped("signature-unused-bits", "unused bits set", _unused_bits)
+
+
+def _wrong_members() -> Iterator[Case]:
+    actor = {"kid": AN.kid, "party": "org:an", "role": "writer"}
+    digest = "ab" * 32
+    for name, why, changed in (
+        ("event-body-list", "the body is no object", {"body": []}),
+        ("event-v-true", "v is true", {"v": True}),
+        ("event-stream-upper-case", "a capital in a name", {"stream": "Notes"}),
+        ("event-stream-long", "101 characters", {"stream": "s" * 101}),
+        ("event-origin-empty", "no origin", {"origin": ""}),
+        ("event-stream-prev-upper-case", "hex with capitals", {"stream_prev": digest.upper()}),
+        ("event-stream-prev-empty", "an empty text for null", {"stream_prev": ""}),
+        ("event-occurred-at-offset", "+00:00 for Z", {"occurred_at": "2026-03-02T01:02:59.000+00:00"}),
+        ("event-occurred-at-micro", "six places", {"occurred_at": "2026-03-02T01:02:59.000000Z"}),
+        ("event-occurred-at-number", "a number", {"occurred_at": 1772413379}),
+        ("event-year-0", "a year that is not counted", {"occurred_at": "0000-03-02T01:02:59.000Z"}),
+        ("actors-none", "nobody", {"actors": []}),
+        ("actors-object", "one actor without a list", {"actors": actor}),
+        ("actors-nine", "nine", {"actors": [actor | {"kid": f"{n:064}"} for n in range(9)]}),
+        ("actors-same-key", "a key for two", {"actors": [actor, actor]}),
+        ("actor-text", "an actor that is a text", {"actors": [AN.kid]}),
+        ("actor-member-more", "a member more", {"actors": [actor | {"name": "An"}]}),
+        ("actor-without-role", "no role", {"actors": [{"kid": AN.kid, "party": "org:an"}]}),
+        ("actor-role", "a capital in a role", {"actors": [actor | {"role": "Writer"}]}),
+        ("actor-party", "a space in a name", {"actors": [actor | {"party": "org an"}]}),
+        ("actor-key-seq-true", "key_seq is true", {"actors": [actor | {"key_seq": True}]}),
+        ("actor-key-seq-negative", "key_seq is -1", {"actors": [actor | {"key_seq": -1}]}),
+        ("actor-key-seq-text", "key_seq is a text", {"actors": [actor | {"key_seq": "0"}]}),
+        ("actor-key-seq-null", "key_seq is null", {"actors": [actor | {"key_seq": None}]}),
+        ("commitments-list", "a list", {"commitments": [digest]}),
+        ("commitments-too-many", "33", {"commitments": {f"n{n}": digest for n in range(33)}}),
+        ("commitment-short", "62 digits", {"commitments": {"a": digest[:62]}}),
+        ("member-name-long", "65 characters", {"body": {"n" * 65: 1}}),
+        ("member-name-empty", "none", {"body": {"": 1}}),
+        ("member-name-space", "a space", {"body": {"a b": 1}}),
+        ("json-small-integer", "-2^53", {"body": {"a": -(2**53)}}),
+    ):
+        log = short(n3=lambda log, changed=changed: log.note("two", event=changed))  # type: ignore[misc]
+        yield Case(name, why, log.files(), "ledger.entry_malformed", 3)
+    late = short(n3=lambda log: log.add("note.written.v1000", {}, [("org:an", "writer", AN)]))
+    yield Case("event-kind-version-1000", "four digits", late.files(), "ledger.entry_malformed", 3)
+    listed = short(n3=lambda log: log.note("two", spelt=lambda event: b"[" + event + b"]"))
+    yield Case("event-list", "a list with the event in it", listed.files(), "ledger.entry_malformed", 3)
+    exact = Log().open().register(AN)
+    _fill(exact, 49_153)
+    yield Case("event-one-byte-too-large", "49,153 bytes", exact.files(), "ledger.entry_malformed", 2)
 
 
 def _longer(envelope: bytes) -> bytes:
