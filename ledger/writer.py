@@ -22,7 +22,7 @@ from ledger.event import Event, parse
 from ledger.keys import OPENED, Key, check_count, check_signatures, ended
 from ledger.log_keys import ADDED, RETIRED, check_roots, log_keys_after
 from ledger.note import NoteSigner
-from ledger.prepared import Act, Appended, Prepared
+from ledger.prepared import Act, Appended, Prepared, Ticket
 from ledger.signature import Algorithm
 from ledger.statements import inserting
 from ledger.store import ENTRY, HEAD, KEY, LOG, SEALED, STREAM, leaf_at, log_number, one, rows, stored
@@ -89,11 +89,11 @@ class Ledger:
             prepared = self.prepare(reader, data, now=now, secrets=secrets)
         if isinstance(prepared, Appended):
             return self.receipt(prepared)
-        return self.receipt(self._batcher.put(prepared).result())
+        return self.receipt(self.put(prepared).result())
 
-    def append(self, prepared: Prepared) -> Appended:
-        """Append a command that was judged already; return where it stands once it is durable."""
-        return self._batcher.put(prepared).result()
+    def put(self, prepared: Prepared) -> Ticket:
+        """Queue a command that was judged already; the ticket tells where it stands once it is durable."""
+        return self._batcher.put(prepared)
 
     def receipt(self, appended: Appended) -> Recorded:
         """Return the signed receipt of an entry that is durable."""

@@ -3,7 +3,7 @@
 import typer
 from pydantic import ValidationError
 
-from api.cli import admin, anchors, demo, files, ledger, people, recovery, vault, waste
+from api.cli import admin, anchors, bench, demo, files, ledger, people, recovery, vault, waste
 from api.cli.common import COULD_NOT, err
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("rebuild")(admin.rebuild_command)
 app.command("demo")(demo.demo_command)
 app.command("verify")(files.verify_command)
 app.command("ratio")(waste.ratio_command)
+app.command("bench")(bench.bench_command)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Benchmarks: figures with the machine's calibration beside them, as JSON."""

@@ -1,0 +1,53 @@
+"""How fast a log is verified: hashes, tree and columns on one core; every signature on all; what is new."""
+
+import os
+import time
+from collections.abc import Iterator
+
+from bench.notes import Notes, undisturbed
+from bench.result import Result
+from ledger.db import reading
+from ledger.publisher import publish
+from ledger.verify import verify
+
+HASHES = {"sqlite": (150_000, 300_000), "postgresql": (100_000, 300_000)}
+SIGNATURES = (17_000, 30_000)
+
+
+def verifying(log: Notes, *, quick: bool) -> Iterator[Result]:
+    """Measure verification of a log whose entries have been checkpointed."""
+    kind = log.engine.dialect.name
+    publish(log.engine, log.ledger.log, log.ledger.origin, [log.log_signer], now=log.now)
+    times = 1 if quick else 3
+    must, should = HASHES[kind]
+    rate, size = _rate(log, times, depth="hashes", jobs=1)
+    yield Result(
+        name=f"{kind}: verification, hashes, tree and columns, one core",
+        value=rate,
+        unit="entries/s",
+        target=must,
+        stretch=should,
+        beside={"entries": size},
+    )
+    cores = os.cpu_count() or 1
+    rate, size = _rate(log, times, depth="full", jobs=cores)
+    yield Result(
+        name=f"{kind}: verification, every signature, {cores} cores",
+        value=rate,
+        unit="entries/s",
+        target=SIGNATURES[0],
+        stretch=SIGNATURES[1],
+        beside={"entries": size, "cores": cores},
+    )
+
+
+def _rate(log: Notes, times: int, *, depth: str, jobs: int) -> tuple[float, int]:
+    best, size = 0.0, 0
+    for _ in range(times):
+        with undisturbed(), reading(log.engine) as reader:
+            began = time.perf_counter()
+            report = verify(reader, trust=log.trust, depth=depth, jobs=jobs)
+            took = time.perf_counter() - began
+        assert report.ok, report.findings[:3]
+        best, size = max(best, report.size / took), report.size
+    return best, size
