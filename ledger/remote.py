@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from ledger.checkpoint import Checkpoint
 from ledger.errors import Malformed, NotFound, Problem, Unavailable
 from ledger.note import MAX_NOTE_BYTES, decode
 from ledger.tiles import (
@@ -18,7 +19,9 @@ from ledger.tiles import (
     TILE_WIDTH,
     Place,
     ReadTile,
+    root_at,
     tile_at,
+    tile_root,
     unpack_bundle,
     width_at,
 )
@@ -74,6 +77,30 @@ class Source:
                 raise
             # A log may drop a partial file once it has the full one.
             return self._get(Place(place.level, place.index).path, limit)
+
+
+def checked_tiles(place: Source, head: Checkpoint) -> ReadTile:
+    """Return a reader of a source's tiles that gives only hashes which the root of ``head`` commits to.
+
+    Raises Malformed, here or while reading, where they do not lead to it.
+    """
+    read = place.tiles(head.size)
+    wrong = Malformed(Problem("ledger.checkpoint_mismatch", "", {"size": head.size}))
+    # The partial tiles at the right edge make the root, all of their hashes; a full one is a hash above.
+    if root_at(read, head.size) != head.root:
+        raise wrong
+    sound: set[tuple[int, int]] = set()
+
+    def checked(level: int, index: int) -> bytes:
+        hashes = read(level, index)
+        if width_at(head.size, level, index) == TILE_WIDTH and (level, index) not in sound:
+            above, place = divmod(index, TILE_WIDTH)
+            if tile_root(hashes) != checked(level + 1, above)[place * HASH_BYTES :][:HASH_BYTES]:
+                raise wrong
+            sound.add((level, index))
+        return hashes
+
+    return checked
 
 
 def check_entries(read: ReadTile, entries: Iterator[bytes], start: int) -> Iterator[bytes]:

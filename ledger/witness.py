@@ -83,6 +83,11 @@ class Answer:
     body: str
     content_type: str = TEXT
 
+    @property
+    def ok(self) -> bool:
+        """Whether the checkpoint was taken."""
+        return self.status == HTTPStatus.OK
+
 
 def _refusal(status: HTTPStatus, code: str) -> Answer:
     return Answer(status, f"{code}\n")
@@ -187,11 +192,13 @@ class Witness:
             return _refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "ledger.proof_invalid")
         # What is cosigned later never bears an earlier time, whatever the clock does.
         at = max(now, before)
-        database.execute(
-            "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", (new.origin, new.size, new.root, note, at)
-        )
+        self._take(database, new, note, at)
         lines = [signer.sign_line(new.text, datetime.fromtimestamp(at, UTC)) for signer in self.signers]
         return Answer(HTTPStatus.OK, "".join(f"{line}\n" for line in lines))
+
+    def _take(self, database: sqlite3.Connection, new: Checkpoint, note: str, at: int) -> None:
+        row = (new.origin, new.size, new.root, note, at)
+        database.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", row)
 
     @staticmethod
     def _keep(database: sqlite3.Connection, kind: str, *values: object) -> None:

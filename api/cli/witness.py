@@ -22,8 +22,9 @@ from api.cli.common import (
     trust_from,
 )
 from api.home import wall_clock
-from api.witness import config, cosigner, witness_app
+from api.witness import config, cosigner, mirror_app, witness_app
 from ledger.errors import Malformed, Problem
+from ledger.mirror import Mirror
 from ledger.monitor import Followed, Monitor
 from ledger.note import MAX_NOTE_BYTES, NoteKey, decode, parse_vkey
 from ledger.policy import MAX_BYTES, Policy
@@ -33,6 +34,7 @@ from ledger.witness import SAME_SIZE, Witness
 from manifest import wording
 
 witnesses = typer.Typer(help="A witness: cosigns a log that only grows.", no_args_is_help=True)
+mirrors = typer.Typer(help="A mirror: a full copy of a log, in files.", no_args_is_help=True)
 
 State = Annotated[Path, typer.Option("--state", help="Folder with its keys and its memory.")]
 Vkeys = Annotated[
@@ -124,6 +126,39 @@ def monitor_command(
     raise typer.Exit(GOOD if found.ok else WRONG)
 
 
+@mirrors.command("pull")
+def pull_command(
+    where: Annotated[str, typer.Argument(help="URL prefix or folder of the log, or of another mirror.")],
+    state: State,
+    name: Name,
+    logs: MaybeVkeys = None,
+    trust: TrustFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the copy of one log up to date; interrupted, the next pull goes on where this one stopped."""
+    with telling(), httpx.Client() as http:
+        origin, keys = _one_log(logs, trust)
+        mirror = Mirror(state, {origin: keys}, cosigner(state, name))
+        head = mirror.pull(source(where, http), origin, now=wall_clock())
+    if as_json:
+        place = str(mirror.place(origin))
+        print_json({"origin": origin, "size": head.size, "root": head.root.hex(), "folder": place})
+    else:
+        out.print(f"{mirror.place(origin)}\n{head.text}", markup=False, end="")
+
+
+@mirrors.command("serve")
+def serve_mirror(state: State, logs: Vkeys, name: Name, host: Host = "127.0.0.1", port: Port = 8341) -> None:
+    """Serve the copies, and take in what logs push; every start prints the mirror's verifier strings."""
+    with telling():
+        mirror = Mirror(state, log_keys(logs), cosigner(state, name))
+        for signer in mirror.signers:
+            out.print(str(signer.key), markup=False)
+        for origin in mirror.logs:
+            out.print(f"{mirror.place(origin).name} {origin}", markup=False)
+        _serve(mirror_app(mirror, wall_clock), host, port)
+
+
 def _one_log(vkeys: str | None, trust: Path | None) -> tuple[str, list[NoteKey]]:
     """Return origin and keys of the one log that is meant; raise Malformed when it is none or several."""
     believed = trust_from(trust)
@@ -168,12 +203,14 @@ def _show(found: Followed) -> None:
 def register(app: typer.Typer) -> None:
     """Add these commands to a group."""
     app.add_typer(witnesses, name="witness")
+    app.add_typer(mirrors, name="mirror")
     app.command("monitor")(monitor_command)
 
 
 def _serve(app: Starlette, host: str, port: int) -> None:
     chosen = config(app, host, port)
     listening = chosen.bind_socket()
+    listening.listen()  # who reads the line below may come at once
     err.print(f"http://{host}:{listening.getsockname()[1]}", markup=False)
     uvicorn.Server(chosen).run([listening])
 

@@ -19,7 +19,9 @@ from api.cli.app import app
 from api.witness import ED25519_FILE, MLDSA_FILE, cosigner, witness_app
 from ledger import policy as policies
 from ledger.errors import Malformed
-from ledger.note import parse_vkey
+from ledger.mirror import suffix
+from ledger.note import open_note, parse_vkey
+from ledger.remote import source
 from ledger.trust import Trust
 from ledger.witness import MAX_BODY_BYTES, Client, Request, Witness, gather
 from tests.ledger.tlog import ORIGIN, START, Tlog, cosigners, served
@@ -193,3 +195,23 @@ def test_the_monitor_takes_a_trust_file_and_a_policy(tmp_path: Path) -> None:
 def test_the_monitor_wants_one_log(tmp_path: Path, more: list[str]) -> None:
     command = ["ledger", "monitor", str(tmp_path), "--state", str(tmp_path / "s"), *more]
     assert run.invoke(app, command).exit_code == 2
+
+
+def test_the_mirror_commands_copy_a_log_and_give_it_back(tmp_path: Path) -> None:
+    LOG.publish(tmp_path / "log", 20)
+    state = str(tmp_path / "mirror")
+    named = ["--state", state, "--name", "mirror.example/m", "--log", VKEYS]
+    pulled = run.invoke(app, ["ledger", "mirror", "pull", str(tmp_path / "log"), *named, "--json"])
+    assert pulled.exit_code == 0, pulled.output
+    found = json.loads(pulled.stdout)
+    assert (found["size"], found["root"]) == (20, LOG.checkpoint(20).root.hex())
+    LOG.publish(tmp_path / "log", 40)
+    again = run.invoke(app, ["ledger", "mirror", "pull", str(tmp_path / "log"), *named])
+    assert again.stdout.endswith(LOG.checkpoint(40).text)
+    OTHER.publish(tmp_path / "fork", 40)
+    forked = run.invoke(app, ["ledger", "mirror", "pull", str(tmp_path / "fork"), *named])
+    assert forked.exit_code == 2
+    with started("mirror", "serve", *named) as (url, vkeys), httpx.Client() as http:
+        copy = source(f"{url}/{Path(found['folder']).name}", http)
+        assert list(suffix(copy, 7, LOG.keys, ORIGIN)) == LOG.entries[7:]
+        assert open_note(copy.note(), [parse_vkey(text) for text in vkeys]).text == LOG.checkpoint(40).text

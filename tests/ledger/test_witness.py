@@ -1,7 +1,6 @@
 """The witness's memory and answers, and the client that asks; over HTTP in tests/api/test_witness.py."""
 
 import multiprocessing
-import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 
 from ledger import policy as policies
 from ledger.errors import Malformed, NotAllowed, Refused, Unavailable
-from ledger.note import NoteSigner, add_lines, b64, make_note, open_note, split_note
+from ledger.note import add_lines, b64, make_note, open_note, split_note
 from ledger.tree import EMPTY_ROOT
 from ledger.witness import (
     MAX_PROOF,
@@ -31,6 +30,7 @@ from ledger.witness import (
     gather,
     parse_request,
 )
+from tests.ledger.dying import witness_dies_answering, witness_dies_signing
 from tests.ledger.tlog import ORIGIN, START, Tlog, cosigners, note_signer
 
 LOG = Tlog(40)
@@ -197,24 +197,7 @@ def test_of_many_requests_at_once_one_is_cosigned(witness: Witness) -> None:
     assert {(answer.status, answer.body) for answer in rest} == {(HTTPStatus.CONFLICT, f"{good.pop()}\n")}
 
 
-class Dying(NoteSigner):
-    """A signer during whose signing the process ends."""
-
-    def sign_line(self, *_: object) -> str:
-        os._exit(9)
-
-
-def _die_while_signing(path: Path) -> None:
-    dying = Dying(SIGNERS[0].name, SIGNERS[0].private, SIGNERS[0].kind)
-    add(Witness(path, {ORIGIN: LOG.keys}, [dying]), LOG, 3, 8)
-
-
-def _die_before_answering(path: Path) -> None:
-    add(Witness(path, {ORIGIN: LOG.keys}, SIGNERS), LOG, 3, 8)
-    os._exit(9)
-
-
-@pytest.mark.parametrize(("die", "kept"), [(_die_while_signing, 3), (_die_before_answering, 8)])
+@pytest.mark.parametrize(("die", "kept"), [(witness_dies_signing, 3), (witness_dies_answering, 8)])
 def test_a_witness_that_is_killed_goes_on_from_what_it_may_have_answered(
     witness: Witness, tmp_path: Path, die: Callable[[Path], None], kept: int
 ) -> None:

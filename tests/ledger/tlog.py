@@ -12,7 +12,6 @@ from time import monotonic, sleep
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 
-from api.witness import config
 from ledger.checkpoint import Checkpoint
 from ledger.note import Kind, NoteKey, NoteSigner, make_note
 from ledger.tiles import bundle_path, grow, pack_bundle, places
@@ -102,6 +101,8 @@ def _write(path: Path, data: bytes) -> None:
 @contextmanager
 def served(app: object) -> Iterator[str]:
     """Serve an application on a free port of the loopback and yield its URL."""
+    from api.witness import config  # noqa: PLC0415  what needs no server starts quicker without
+
     server = uvicorn.Server(config(app, "127.0.0.1", 0))  # type: ignore[arg-type]
     thread = Thread(target=server.run, daemon=True)
     thread.start()
