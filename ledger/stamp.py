@@ -163,14 +163,12 @@ def _in_time(response: TimeStampResponse, roots: Sequence[x509.Certificate], at:
 
 
 def _names_its_certificate(token: bytes) -> bool:
-    """Tell whether what was signed is a time stamp that names the certificate of its signer (RFC 5816).
+    """Tell whether the signed attributes name the certificate of the signer (RFC 5816).
 
     Without the name, another certificate over the same key could be put in its place.
     """
     try:
         signed = cms.ContentInfo.load(token, strict=True)["content"]
-        if signed["encap_content_info"]["content_type"].native != "tst_info":
-            return False
         (signer,) = signed["signer_infos"]
         sid = signer["sid"].chosen
         (certificate,) = (

@@ -39,6 +39,7 @@ class Mode(StrEnum):
     FOREIGN = "foreign"  # of an authority that nobody trusts
     NO_PURPOSE = "no_purpose"  # the certificate is not one for time stamps
     OTHER_CERTIFICATE = "other_certificate"  # the signed attributes name another certificate
+    OTHER_CONTENT = "other_content"  # signed as something else than a time stamp
     BROKEN_SIGNATURE = "broken_signature"
     REFUSED = "refused"  # the status says so
     GARBAGE = "garbage"
@@ -139,9 +140,7 @@ def make_token(
         info["nonce"] = nonce
     content = tsp.TSTInfo(info).dump()
     signing = _asn1(leaf(above, serial=77) if mode is Mode.OTHER_CERTIFICATE else certificate)
-    return _signed(
-        content, certificate, signing, _key(f"leaf of {above}"), broken=mode is Mode.BROKEN_SIGNATURE
-    )
+    return _signed(content, certificate, signing, _key(f"leaf of {above}"), mode)
 
 
 def _signed(
@@ -149,13 +148,13 @@ def _signed(
     certificate: x509.Certificate,
     named: asn1.Certificate,
     key: ec.EllipticCurvePrivateKey,
-    *,
-    broken: bool,
+    mode: Mode,
 ) -> bytes:
     own = _asn1(certificate)
+    kind = "data" if mode is Mode.OTHER_CONTENT else "tst_info"
     attributes = cms.CMSAttributes(
         [
-            {"type": "content_type", "values": ["tst_info"]},
+            {"type": "content_type", "values": [kind]},
             {"type": "message_digest", "values": [hashlib.sha256(content).digest()]},
             {
                 "type": "signing_certificate_v2",
@@ -168,7 +167,7 @@ def _signed(
         ]
     )
     signature = key.sign(attributes.dump(), ec.ECDSA(SHA256()))
-    if broken:
+    if mode is Mode.BROKEN_SIGNATURE:
         signature = key.sign(attributes.dump() + b" ", ec.ECDSA(SHA256()))
     signer = {
         "version": "v1",
@@ -185,7 +184,7 @@ def _signed(
             "version": "v3",
             "digest_algorithms": [{"algorithm": "sha256"}],
             "encap_content_info": {
-                "content_type": "tst_info",
+                "content_type": kind,
                 "content": core.ParsableOctetString(content),
             },
             "certificates": [own],

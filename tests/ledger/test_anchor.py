@@ -75,6 +75,7 @@ def test_the_answer_that_was_asked_for_is_taken() -> None:
         (Mode.NO_PURPOSE, "anchor_untrusted"),
         (Mode.OTHER_CERTIFICATE, "anchor_untrusted"),
         (Mode.BROKEN_SIGNATURE, "anchor_untrusted"),
+        (Mode.OTHER_CONTENT, "anchor_malformed"),
         (Mode.REFUSED, "anchor_refused"),
         (Mode.GARBAGE, "anchor_malformed"),
         (Mode.EMPTY, "anchor_malformed"),
@@ -100,10 +101,13 @@ def test_without_the_right_root_nothing_is_taken() -> None:
         accept(answer, request, HEAD, [tsa.pem(tsa.root("stranger"))], AT)
 
 
-def test_an_answer_beyond_the_limit_is_not_even_read() -> None:
+def test_an_answer_beyond_the_limit_is_not_even_read(monkeypatch: pytest.MonkeyPatch) -> None:
     answer, request = asked(Mode.CORRECT)
+    monkeypatch.setattr("ledger.stamp.MAX_ANSWER_BYTES", len(answer))
+    assert accept(answer, request, HEAD, ROOTS, AT).stamped_at == AT
+    monkeypatch.setattr("ledger.stamp.MAX_ANSWER_BYTES", len(answer) - 1)
     with pytest.raises(Malformed, match=r"ledger\.anchor_malformed"):
-        accept(answer + bytes(MAX_ANSWER_BYTES), request, HEAD, ROOTS, AT)
+        accept(answer, request, HEAD, ROOTS, AT)
 
 
 def test_a_token_outlives_the_certificates_above_it_but_not_before_it_was_made() -> None:
@@ -111,6 +115,8 @@ def test_a_token_outlives_the_certificates_above_it_but_not_before_it_was_made()
     assert check_token(token(HEAD, last), HEAD, ROOTS) == last
     with pytest.raises(Refused, match=r"ledger\.anchor_expired"):
         check_token(token(HEAD, tsa.ENDS + timedelta(days=1)), HEAD, ROOTS)
+    with pytest.raises(Refused, match=r"ledger\.anchor_expired"):
+        check_token(token(HEAD, tsa.BEGAN - timedelta(days=1)), HEAD, ROOTS)
 
 
 def test_no_change_to_a_token_makes_it_say_something_else() -> None:
@@ -183,6 +189,7 @@ def test_a_good_anchor_is_counted_where_its_root_is_trusted(engine: Engine) -> N
     world = lived_in(engine)
     stamped(world)
     world.note("later", by="binh.2")
+    world.note("of another kind", by="binh.2", stream=ANCHORS)
     stamped(world)
     report = report_of(world)
     assert (found(report), report.as_json()["anchors"]) == ([], {"good": 2, "not_checked": 0})
