@@ -158,6 +158,7 @@ def bounds() -> Log:
     promised = {f"value.{number}": log.commitment(str(number)) for number in range(32)}
     log.add("note.agreed.v1", {}, everybody, event={"commitments": promised})
     _fill(log, 49_152)
+    _fill_entry(log)
     times = ("2028-02-29T23:59:59.999Z", "9999-12-31T23:59:59.999Z")
     return log.note("late", at=times[0], event={"occurred_at": times[1]}).note("at once", at=times[0])
 
@@ -169,6 +170,20 @@ def _fill(log: Log, size: int) -> None:
     less = len(log.entries.pop().partition(b"\n\n")[2])
     log.heads = heads
     log.note("x" * (size - less))
+
+
+def _fill_entry(log: Log) -> None:
+    """Append an entry of 65,535 bytes: long signatures beside a long event."""
+    hands = [Hand(f"pq {number}", "ml-dsa-44") for number in range(5)]
+    for hand in hands:
+        log.register(hand)
+    actors = [("org:an", "writer", hand) for hand in hands]
+    heads = dict(log.heads)
+    log.add("note.agreed.v1", {"text": "x" * 40_000}, actors)
+    more = 65_535 - len(log.entries.pop())
+    log.heads = heads
+    log.add("note.agreed.v1", {"text": "x" * (40_000 + more)}, actors)
+    assert len(log.entries[-1]) == 65_535
 
 
 def lived_in(*pens: Pen) -> Log:
@@ -204,6 +219,7 @@ def bad() -> Iterator[Case]:
     yield from _made_wrong()
     yield from _wrong_keys()
     yield from _wrong_bytes()
+    yield from _wrong_headers()
     yield from _wrong_members()
     yield from _wrong_files()
     yield from _wrong_heads()
@@ -642,6 +658,42 @@ def _wrong_members() -> Iterator[Case]:
     exact = Log().open().register(AN)
     _fill(exact, 49_153)
     yield Case("event-one-byte-too-large", "49,153 bytes", exact.files(), "ledger.entry_malformed", 2)
+
+
+def _wrong_headers() -> Iterator[Case]:
+    value = b64url(bytes(64))
+    for name, why, odd in (
+        ("header-time-without-milliseconds", "recorded_at", {"at": "2026-03-02T01:03:00Z"}),
+        ("header-february-30", "recorded_at of no day", {"at": "2026-02-30T01:03:00.000Z"}),
+        ("header-hour-24", "recorded_at", {"at": "2026-03-02T24:00:00.000Z"}),
+        ("header-seq-leading-zero", "03", {"seq": "03"}),
+        ("header-seq-17-digits", "too many digits", {"seq": "1" * 17}),
+        ("header-prev-upper-case", "hex with capitals", {"prev": "AB" * 32}),
+        ("header-origin-long", "101 characters", {"header_origin": "o" * 101}),
+        ("header-origin-space", "a space", {"header_origin": "ledger example"}),
+        ("line-kid-short", "63 digits", {"lines": lambda _: [f"pae {AN.kid[1:]} {value}"]}),
+        ("line-kid-upper-case", "capitals", {"lines": lambda _: [f"pae {AN.kid.upper()} {value}"]}),
+        ("line-two-parts", "a dot in a pae value", {"lines": lambda _: [f"pae {AN.kid} {value}.AA"]}),
+        ("line-empty-part", "nothing signed", {"lines": lambda _: [f"pae {AN.kid} "]}),
+        ("line-webauthn-two-parts", "two of three", {"lines": lambda _: [f"webauthn {AN.kid} AA.AA"]}),
+        ("line-batch-three-parts", "three of four", {"lines": lambda _: [f"batch {AN.kid} AA.AA.AA"]}),
+        ("line-too-long", "8,193 characters", {"lines": lambda _: [f"pae {AN.kid} {'A' * 8124}"]}),
+        ("line-none", "no signature line", {"lines": lambda _: []}),
+        ("lines-nine", "nine of them", {"lines": lambda lines: lines * 9}),
+        ("envelope-not-ascii", "a letter outside ASCII", {"lines": lambda _: [f"pae {AN.kid} é"]}),
+    ):
+        log = short(n3=lambda log, odd=odd: log.note("two", **odd))  # type: ignore[misc]
+        yield Case(name, why, log.files(), "ledger.entry_malformed", 3)
+    for name, value in (("line-batch", "AA.AA.AA.AA"), ("line-batch-67-parts", ".".join(["AA"] * 67))):
+        log = short(n3=lambda log, v=value: log.note("two", lines=lambda _: [f"batch {AN.kid} {v}"]))  # type: ignore[misc]
+        yield Case(name, "reserved", log.files(), "ledger.signature_scheme_unsupported", 3)
+    many = ".".join(["AA"] * 68)
+    log = short(n3=lambda log: log.note("two", lines=lambda _: [f"batch {AN.kid} {many}"]))
+    yield Case("line-batch-68-parts", "too many", log.files(), "ledger.entry_malformed", 3)
+    longest = f"webauthn {AN.kid} AA.AA."
+    longest += "A" * (8192 - len(longest))
+    log = short(n3=lambda log: log.note("two", lines=lambda _: [longest]))
+    yield Case("line-longest", "8,192 characters", log.files(), "ledger.signature_scheme_unsupported", 3)
 
 
 def _longer(envelope: bytes) -> bytes:
