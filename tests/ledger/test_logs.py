@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -75,6 +76,25 @@ def test_logs_that_are_written_in_turns_verify_each_for_itself(engine: Engine) -
     ]
     assert reports[0].root != reports[1].root
     assert reports[0].checkpoint_size == 6
+
+
+def test_logs_that_are_written_at_the_same_time_do_not_disturb_each_other(engine: Engine) -> None:
+    worlds = side_by_side(engine)
+
+    def write(world: World) -> None:
+        for number in range(25):
+            world.note(f"at once {number}", stream=f"stream/{number % 3}")
+            if number % 10 == 0:
+                world.checkpoint()
+
+    with ThreadPoolExecutor(len(worlds)) as pool:
+        for done in [pool.submit(write, world) for world in worlds]:
+            done.result()
+    for world, before in zip(worlds, (6, 10), strict=True):
+        world.checkpoint()
+        report = report_of(world)
+        assert (report.findings, report.size) == ((), before + 25)
+        assert [recorded.receipt.seq for recorded in world.recorded] == list(range(before + 25))
 
 
 def test_an_event_of_one_log_is_refused_by_the_other(engine: Engine) -> None:
@@ -224,6 +244,7 @@ def test_it_takes_the_newest_checkpoint_of_each_log_once(engine: Engine) -> None
         note_sha256=hashlib.sha256(note.encode()).hexdigest(),
     )
     logs.checkpoint()
+    assert news(logs) == []  # its own least of all
     assert logs_report(logs).ok
     assert all(report_of(world).ok for world in (first, second))
 
