@@ -797,6 +797,8 @@ def read_trust(data: bytes) -> Trust:
         keys = tuple(read_vkey(text) for text in raw["log_keys"])
     except Bad as error:
         raise Bad("ledger.trust_malformed", "log_keys") from error
+    if any(key.kind == COSIGNATURE for key in keys):
+        raise Bad("ledger.trust_malformed", "a witness's key among the log's")
     return Trust(raw["origin"], keys, tuple(raw["root_kids"]), raw.get("checkpoint"))
 
 

@@ -17,7 +17,7 @@ from ledger.tree import root as root_over
 from tests.ledger.vectors import read, vectors
 from tests.vectors.format_logs import HANDS
 from tests.vectors.make_format import FORMAT
-from tests.vectors.maker import LOG_KEY, ORIGIN, Log, export, head_text, note, rsa_spki
+from tests.vectors.maker import LOG_KEY, ORIGIN, WITNESS_1, Log, export, head_text, note, rsa_spki
 from verifier import ctnh_verify
 
 FILE = Path(ctnh_verify.__file__)
@@ -76,6 +76,12 @@ def test_a_trust_file_with_a_member_twice_is_refused() -> None:
     data = (SHORT / "trust.json").read_bytes()
     with pytest.raises(ctnh_verify.Bad, match="trust_malformed"):
         ctnh_verify.read_trust(data.replace(b'"format": 1', b'"format": 1, "format": 1'))
+
+
+def test_a_witness_is_no_log_key() -> None:
+    data = (SHORT / "trust.json").read_bytes()
+    with pytest.raises(ctnh_verify.Bad, match="trust_malformed"):
+        ctnh_verify.read_trust(data.replace(LOG_KEY.vkey.encode(), WITNESS_1.vkey.encode()))
 
 
 def test_the_file_alone_runs_anywhere(tmp_path: Path) -> None:
