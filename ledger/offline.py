@@ -7,31 +7,27 @@
 3. Each tile above is what the leaves make of it.
 4. A checkpoint that the auditor has kept is one of the log's past.
 
-The files may be anybody's: they are read up to a limit each, nothing but regular files inside the folder, and
-a size that is no more than a claim ends the walk after `MAX_MISSING` files that are not there.
+The files may be anybody's: a size that is no more than a claim ends the walk after `MAX_MISSING` files that
+are not there.
 """
 
-import os
-import stat
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ledger.checkpoint import Checkpoint, claimed_checkpoint, open_checkpoint
 from ledger.errors import Malformed, Refused
+from ledger.exported import ExportFiles
 from ledger.note import MAX_NOTE_BYTES
 from ledger.report import Report
 from ledger.succession import Findings, Succession
 from ledger.tiles import (
     HASH_BYTES,
-    MAX_BUNDLE_BYTES,
     TILE_BYTES,
     TILE_WIDTH,
     Place,
     grow,
     range_at,
     root_at,
-    unpack_bundle,
 )
 from ledger.tree import EMPTY_ROOT
 from ledger.trust import Trust
@@ -45,22 +41,42 @@ Progress = Callable[[int, int], None]
 def check_export(folder: Path, trust: Trust, *, progress: Progress | None = None) -> Report:
     """Check an exported log and report; raises nothing for what the files hold."""
     findings = Findings()
-    files = _Files(folder, findings)
-    try:
-        note = (files.read("checkpoint", MAX_NOTE_BYTES) or b"").decode()
-        claimed = claimed_checkpoint(note)
-    except (Malformed, UnicodeDecodeError):
-        findings.add(None, "ledger.note_malformed" if files.missing == 0 else "ledger.checkpoint_missing")
+    files = ExportFiles(folder, findings)
+    if (found := _checkpoint(files)) is None:
         return _report(trust, findings)
+    note, claimed = found
     with Succession(trust, findings) as succession:
         walk = _Walk(files, succession, _kept(trust, findings), claimed)
-        walk.entries(progress)
+        whole = walk.entries(progress)
         try:
             keys = succession.log_keys.at(claimed.size) or trust.log_keys
             open_checkpoint(note, keys, trust.origin)
         except Refused as error:
             findings.add(None, error.code, "checkpoint")
+        else:
+            if whole and walk.root != claimed.root:
+                findings.add(None, "ledger.checkpoint_mismatch", "root")
         return _report(trust, findings, walk, succession)
+
+
+def _checkpoint(files: ExportFiles) -> tuple[str, Checkpoint] | None:
+    """Return the note and what it claims, nothing of it verified; None, with a finding, for none."""
+    try:
+        data = files.read("checkpoint", MAX_NOTE_BYTES)
+    except Malformed:
+        files.findings.add(None, "ledger.note_malformed")
+        return None
+    if data is None:
+        files.findings.add(None, "ledger.checkpoint_missing")
+        return None
+    try:
+        note = data.decode()
+        return note, claimed_checkpoint(note)
+    except UnicodeDecodeError:
+        files.findings.add(None, "ledger.note_malformed")
+    except Malformed as error:
+        files.findings.add(None, error.code)
+    return None
 
 
 def _kept(trust: Trust, findings: Findings) -> Checkpoint | None:
@@ -90,92 +106,11 @@ def _report(
     )
 
 
-class _Files:
-    """The files of an export, of which none is believed to be what it should."""
-
-    def __init__(self, folder: Path, findings: Findings) -> None:
-        self._folder = folder
-        self.findings = findings
-        self._plain: dict[Path, bool] = {folder: True}
-        self.missing = 0
-
-    def read(self, path: str, limit: int) -> bytes | None:
-        """Return a regular file's bytes, None where there is none; raise Malformed beyond the limit."""
-        place = self._folder / path
-        if not self._is_plain(place.parent):
-            self.missing += 1
-            return None
-        try:
-            # Neither a link out of the folder nor a pipe that never answers.
-            descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
-            self.missing += 1
-            return None
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode) or state.st_size > limit:
-            os.close(descriptor)
-            raise Malformed
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read(limit)
-
-    def _is_plain(self, folder: Path) -> bool:
-        """Tell whether no part of the way to ``folder`` is a link."""
-        if folder not in self._plain:
-            try:
-                own = stat.S_ISDIR(folder.lstat().st_mode)
-            except OSError:
-                return False
-            self._plain[folder] = own and self._is_plain(folder.parent)
-        return self._plain[folder]
-
-    def tile(self, place: Place) -> bytes | None:
-        """Return the hashes of a tile, from the full one where the partial one is gone, or None."""
-        found = self._either(place, TILE_BYTES)
-        if found is None:
-            self.findings.add(None, "ledger.tile_missing", place.path)
-            return None
-        data, width = found
-        if len(data) != width * HASH_BYTES:
-            self.findings.add(None, "ledger.tile_malformed", place.path)
-            return None
-        return data[: place.width * HASH_BYTES]
-
-    def bundle(self, place: Place) -> list[bytes] | None:
-        """Return the entries of a bundle likewise."""
-        found = self._either(place, MAX_BUNDLE_BYTES)
-        if found is None:
-            self.findings.add(None, "ledger.bundle_missing", place.path)
-            return None
-        data, width = found
-        try:
-            entries = unpack_bundle(data)
-        except Malformed:
-            entries = []
-        if len(entries) != width:
-            self.findings.add(None, "ledger.bundle_malformed", place.path)
-            return None
-        return entries[: place.width]
-
-    def _either(self, place: Place, limit: int) -> tuple[bytes, int] | None:
-        """Return the bytes of the file and the width it should have; what cannot be read has none."""
-        before = self.missing
-        for width in dict.fromkeys((place.width, TILE_WIDTH)):
-            try:
-                data = self.read(replace(place, width=width).path, limit)
-            except Malformed:
-                return b"", width
-            if data is not None:
-                self.missing = before
-                return data, width
-        self.missing = before + 1
-        return None
-
-
 class _Walk:
     """The way through the files, with the right edge of the tree that they make."""
 
     def __init__(
-        self, files: _Files, succession: Succession, kept: Checkpoint | None, claimed: Checkpoint
+        self, files: ExportFiles, succession: Succession, kept: Checkpoint | None, claimed: Checkpoint
     ) -> None:
         self.claimed = claimed
         self.read = 0
@@ -186,8 +121,8 @@ class _Walk:
         self._kept = kept
         self._edge: dict[tuple[int, int], bytes] = {}
 
-    def entries(self, progress: Progress | None) -> None:
-        """Check every bundle and tile, then the roots."""
+    def entries(self, progress: Progress | None) -> bool:
+        """Check every bundle and tile; tell whether each entry has a leaf: only then is there a root."""
         size = self.claimed.size
         whole = True
         if size == 0:
@@ -197,7 +132,7 @@ class _Walk:
             leaves = self._stretch(start, width)
             if self._files.missing >= MAX_MISSING:
                 self._findings.add(start, "ledger.export_incomplete", f"{size - start} entries not looked at")
-                return
+                return False
             whole = whole and leaves is not None
             if whole and leaves is not None:
                 self._check_kept(start, leaves)
@@ -207,12 +142,11 @@ class _Walk:
         if self._kept is not None and self._kept.size > size:
             self._findings.add(size, "ledger.tail_missing", f"kept checkpoint of {self._kept.size}")
         if not whole:
-            return
+            return False
         for (level, index), hashes in self._edge.items():
             self._compare(Place(level, index, len(hashes) // HASH_BYTES), hashes)
         self.root = root_at(self._at_edge, size)
-        if self.root != self.claimed.root:
-            self._findings.add(None, "ledger.checkpoint_mismatch", "root")
+        return True
 
     def _stretch(self, start: int, width: int) -> list[bytes] | None:
         """Check the entries of a bundle; return their leaves, None when one can be had from nowhere."""

@@ -141,7 +141,8 @@ def flipped(at: int) -> Callable[[bytes], bytes]:
         (BUNDLE, lambda _: b"", [(None, "ledger.bundle_malformed")]),
         ("checkpoint", lambda _: b"", [(None, "ledger.note_malformed")]),
         ("checkpoint", lambda _: b"\xff\xfe", [(None, "ledger.note_malformed")]),
-        ("checkpoint", lambda data: data * 100, [(None, "ledger.note_malformed")]),
+        ("checkpoint", lambda data: data * 2, [(None, "ledger.checkpoint_malformed")]),
+        ("checkpoint", lambda data: data * 1000, [(None, "ledger.note_malformed")]),
         ("checkpoint", lambda data: data.replace(b"\n12\n", b"\n11\n"), None),
     ],
 )
