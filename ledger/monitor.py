@@ -89,6 +89,8 @@ def parse_split_view(data: bytes) -> SplitView:
                 "path": list(path),
             }:
                 nodes = tuple(bytes.fromhex(node) for node in path)
+                for text in (origin, first, second):
+                    text.encode()  # half of a surrogate pair is no text
                 return SplitView(origin, first, second, bytes.fromhex(prefix), nodes)
     except (ValueError, TypeError, RecursionError) as error:
         raise Malformed(Problem("ledger.split_view_malformed")) from error

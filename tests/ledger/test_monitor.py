@@ -296,6 +296,7 @@ def test_any_changed_byte_of_a_proof_file_is_refused_or_convicts_nobody(data: st
         PROOF.to_json().replace(b'"path": [', b'"path": [1,'),
         PROOF.to_json().replace(b'"path": [', b'"path": ["x",'),
         json.dumps({"format": 1, "kind": "split_view"}).encode(),
+        PROOF.to_json().replace(b'"origin": "', b'"origin": "\\ud800'),
     ],
 )
 def test_a_file_that_is_no_proof_is_refused(data: bytes) -> None:
