@@ -23,7 +23,7 @@ from api.demo.wastes import OF_TRADE, WASTES
 from api.home import Home, make_home
 from api.settings import Settings
 from ledger.db import reading
-from ledger.store import VAULT, entries
+from ledger.store import SEALED, entries
 from ledger.verify import verify
 from manifest import reference
 from manifest.events import MANIFEST_EVENTS
@@ -231,6 +231,6 @@ def test_weighed_masses_differ_within_the_tolerance_but_for_the_endings_that_say
 
 def test_names_of_signers_and_drivers_are_in_the_vault(played: Played) -> None:
     with reading(played.home.engine) as reader:
-        kept = list(reader.execute(select(VAULT)))
+        kept = list(reader.execute(select(SEALED)))
     promised = sum(len(step.names) for step in write(307, SMALL).steps if isinstance(step, Act))
     assert len(kept) == promised

@@ -14,7 +14,7 @@ from ledger.entry import Envelope
 from ledger.ids import uuid7
 from ledger.keys import key_fields
 from ledger.signature import KeySigner, pae
-from ledger.store import VAULT, rows
+from ledger.store import SEALED, rows
 from tests.api.caller import API, Answer, Caller
 from tests.api.homes import CARRIER, CODE, FACILITY, GENERATOR, PLATE, RIVAL, TONNE
 from tests.api.test_problems import problem
@@ -296,8 +296,9 @@ def test_personal_values_go_into_the_vault_and_only_their_commitments_into_the_l
     done = api.did(api.post(CARRIER, "/acts/countersign", part))
     home = api.furnished.home
     with reading(home.engine) as reader:
-        (kept,) = rows(reader, VAULT, log=home.ledger.log)
-    assert kept["value"] == "Trần Văn Tài"
+        (kept,) = rows(reader, SEALED, log=home.ledger.log)
+    assert kept["subject"] == "person:tai"
+    assert "Tài".encode() not in kept["sealed"]
     shown = api.did(api.get(CARRIER, f"/entries/{done['seq']}"), 200)
     assert "Tài" not in shown["entry"]
     acts = api.did(api.get(FACILITY, f"/manifests/{manifest}"), 200)["acts"]
