@@ -24,15 +24,17 @@ def raw_rows(
     if log is not None:
         query = query.where(table.c.log == log)
     texts = [i for i, name in enumerate(names) if isinstance(table.c[name].type, String)]
-    for row in reader.execute(query):
-        if not texts:
-            yield row
-            continue
-        values = list(row)
-        for i in texts:
-            if isinstance(values[i], bytes):
-                values[i] = values[i].decode(errors="replace")
-        yield values
+    # Whoever stops half-way must not leave a cursor behind.
+    with reader.execute(query) as found:
+        for row in found:
+            if not texts:
+                yield row
+                continue
+            values = list(row)
+            for i in texts:
+                if isinstance(values[i], bytes):
+                    values[i] = values[i].decode(errors="replace")
+            yield values
 
 
 def raw_column(reader: Reader, table: Table, name: str, limit: int = MAX_BYTES) -> ColumnElement[Any]:

@@ -22,35 +22,24 @@ thousand.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
-from sqlalchemy import text
-
-from ledger.anchor import anchors
-from ledger.checkpoint import Checkpoint, claimed_checkpoint, open_checkpoint
-from ledger.db import Reader, is_sqlite
-from ledger.erasure import check_vault
-from ledger.errors import Refused
+from ledger.db import Reader
+from ledger.epoch import before_the_break, follows
+from ledger.fast import Fast, Progress
 from ledger.guard import Guard
 from ledger.keys import Key
 from ledger.raw import raw_rows
 from ledger.report import Report, Step
-from ledger.store import CHECKPOINT, HEAD, KEY, STREAM
+from ledger.steps import FENCED, Steps
+from ledger.store import HEAD, KEY, STREAM
 from ledger.subjects import Subjects
-from ledger.tree import EMPTY_ROOT
 from ledger.trust import Trust
-from ledger.walk import KEY_COLUMNS, Walk
+from ledger.walk import KEY_COLUMNS
 
-FENCED = (
-    "ledger_log", "ledger_entry", "ledger_tile", "ledger_checkpoint", "ledger_cosignature", "ledger_anchor",
-)  # fmt: skip
-# A trigger that stands in name only, or that sleeps for a replica, is no fence.
-_SQLITE_FENCES = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%RAISE(ABORT%'"
-_POSTGRES_FENCES = """
-    SELECT t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-    WHERE t.tgenabled = 'A' AND p.prosrc LIKE '%RAISE EXCEPTION%'
-"""
+__all__ = ["FENCED", "verify"]
+
+DEPTHS = ("full", "hashes")
 
 
 def verify(
@@ -61,28 +50,55 @@ def verify(
     further: Sequence[Step] = (),
     guard: Guard | None = None,
     subjects: Subjects | None = None,
+    depth: str = "full",
+    jobs: int = 1,
+    progress: Progress | None = None,
 ) -> Report:
     """Check the log ``origin`` (or the one that the trust file names, or the only one) and report.
 
     Without ``trust`` the log is measured against the keys that it names itself, which proves that it is
     consistent, not that it is the right one. ``guard`` is the signer's memory outside the database and
-    ``subjects`` are the keys of personal values, where they are at hand. Raises nothing for what rows hold.
+    ``subjects`` are the keys of personal values, where they are at hand. With the depth ``hashes`` neither
+    signatures are looked at nor what they sign, as long as all hashes and numbers are right. With more than
+    one of ``jobs`` other processes read too: what is committed. Raises nothing for what rows hold.
+
+    A log is first proved clean the fast way. Where that does not succeed the walk says why; should it find
+    nothing, the ways disagree, and that is a finding.
     """
-    run = _Run(reader, origin or (trust.origin if trust else None), trust)
-    run.guard, run.subjects = guard, subjects
-    run.steps(run.log_row, run.tiles, run.entries)
-    run.meant = bool(further) and not run.found
-    run.steps(run.derived, run.fences, run.checkpoints, run.anchors, run.guarded, run.vault)
-    if run.meant:
-        run.steps(*(partial(run.caller, step) for step in further))
+    origin = origin or (trust.origin if trust else None)
+    signatures = DEPTHS.index(depth) == 0
+    fast = Fast(reader, origin, trust, signatures=signatures, jobs=jobs, progress=progress)
+    run: Steps = fast.knowing(guard, subjects)
+    before = follows(reader, origin)
+    if before is not None or not fast.prove():
+        run = careful = _Careful(reader, origin, trust).knowing(guard, subjects)
+        careful.walk()
+        if before is not None:
+            for finding in before_the_break(
+                reader, careful.log, lambda earlier: verify(reader, origin=earlier, depth=depth).findings
+            ):
+                careful.add(finding.seq, finding.code, finding.detail)
+            careful.sound = not careful.found
+        elif not careful.found:
+            # Other processes may have looked at something else; what this one sees is what is reported.
+            again = Fast(reader, origin, trust, signatures=signatures).knowing(guard, subjects)
+            if jobs == 1 or not again.prove():
+                careful.add(None, "ledger.verifiers_disagree")
+    if further and run.sound:
+        run.meant = True
+        run.further(further)
     return run.report()
 
 
-class _Run(Walk):
-    """The walk, and the steps that look at what stands beside the entries."""
+class _Careful(Steps):
+    """The walk, with the tables that follow from the entries."""
 
-    guard: Guard | None = None
-    subjects: Subjects | None = None
+    def walk(self) -> None:
+        """Take every step but the caller's."""
+        self.steps(self.log_row, self.take_up, self.tiles, self.entries)
+        self.sound = not self.found
+        self.steps(self.derived)
+        self.beside()
 
     # 5. The tables that follow from the entries, and the fences.
 
@@ -126,101 +142,6 @@ class _Run(Walk):
                 self.add(None, "ledger.stream_table_mismatch", f"stream {number}")
         for number in expected:
             self.add(None, "ledger.stream_table_mismatch", f"stream {number} has no row")
-
-    def fences(self) -> None:
-        """Look for the triggers by their names: gone or asleep, somebody has been at the schema."""
-        sqlite = is_sqlite(self.reader)
-        standing = set(self.reader.execute(text(_SQLITE_FENCES if sqlite else _POSTGRES_FENCES)).scalars())
-        for table in FENCED:
-            for operation in ("update", "delete", "replace" if sqlite else "truncate"):
-                if f"{table}_no_{operation}" not in standing:
-                    self.add(None, "ledger.fence_missing", f"{table}_no_{operation}")
-
-    # 6. Checkpoints against the tree over the stored leaves.
-
-    def checkpoints(self) -> None:
-        """Check every stored checkpoint, and compute the root on the way."""
-        for size, checkpoint in self._signed_heads():
-            self.checkpoint_size = size
-            if size > self.size:
-                self.add(self.size, "ledger.tail_missing", f"checkpoint {size}")
-            root = self.leaves.root(size)
-            if root is not None:
-                self.roots[size] = root
-                if root != checkpoint.root:
-                    self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: root")
-        if self.trust is not None and self.checkpoint_size is None and self.size:
-            # With nothing signed over them the entries are whatever the last one to hold the database made.
-            self.add(None, "ledger.checkpoint_missing")
-        self.root = self.leaves.root(self.leaves.count) or EMPTY_ROOT
-
-    def anchors(self) -> None:
-        """Check what outside authorities say of the checkpoints."""
-        roots = self.trust.tsa_roots if self.trust else ()
-        for finding in anchors(
-            self.reader,
-            self.log,
-            origin=self.origin,
-            root_at=self.roots.get,
-            tsa_roots=roots,
-            tally=self.anchored,
-        ):
-            self.add(finding.seq, finding.code, finding.detail)
-
-    def _signed_heads(self) -> list[tuple[int, Checkpoint]]:
-        """Return the checkpoints that a log key has signed, the one that the auditor kept among them."""
-        stored = [tuple(row) for row in raw_rows(self.reader, CHECKPOINT, "size", "note", log=self.log)]
-        kept = self.trust.checkpoint if self.trust else None
-        heads = []
-        for size, note in [*stored, *([(None, kept)] if kept is not None else [])]:
-            try:
-                claimed = claimed_checkpoint(note or "", self.origin)
-                checkpoint = open_checkpoint(note or "", self.log_keys_at(claimed.size), self.origin)
-            except Refused as error:
-                self.add(None, error.code, f"checkpoint {size}")
-                continue
-            if note is not kept and checkpoint.size != size:
-                self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: size")
-                continue
-            heads.append((checkpoint.size, checkpoint))
-        return sorted(heads, key=lambda head: head[0])
-
-    def guarded(self) -> None:
-        """Compare the log with the signer's memory of it."""
-        if self.guard is None:
-            return
-        self.guard_state = "checked"
-        try:
-            note = self.guard.last()
-            if note is None:
-                return
-            claimed = claimed_checkpoint(note, self.origin)
-            remembered = open_checkpoint(note, self.log_keys_at(claimed.size), self.origin)
-        except Refused as error:
-            self.add(None, "ledger.guard_mismatch", error.code)
-            return
-        if remembered.size > self.leaves.count:
-            self.add(self.size, "ledger.guard_ahead", f"checkpoint {remembered.size}")
-        elif self.leaves.root(remembered.size) != remembered.root:
-            self.add(None, "ledger.guard_mismatch", f"checkpoint {remembered.size}")
-
-    # 7. Personal values.
-
-    def vault(self) -> None:
-        """Compare the vault with what the entries promise and erase."""
-        self.personal = check_vault(self.reader, self.log, self.promises, self.subjects, lost=self.lost > 0)
-        for finding in self.personal.findings:
-            self.add(finding.seq, finding.code, finding.detail)
-
-    # 8. Whatever else the caller wants to know.
-
-    def caller(self, step: Step) -> None:
-        """Run a step of the caller's."""
-        try:
-            for finding in step(self.reader, self.log):
-                self.add(finding.seq, finding.code, finding.detail)
-        except Refused as error:
-            self.add(None, error.code, "replay")
 
 
 def _key_row(key: Key) -> list[Any]:

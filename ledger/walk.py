@@ -27,6 +27,7 @@ from ledger.entry import (
     parse_entry,
     parse_envelope,
 )
+from ledger.epoch import seed
 from ledger.erasure import Promises, VaultCheck
 from ledger.errors import Malformed, NotAllowed, Problem, Refused
 from ledger.event import Event, parse
@@ -34,6 +35,7 @@ from ledger.keys import OPENED, Key, KeyRing, check_signatures, ended, introduce
 from ledger.leaves import Leaves
 from ledger.log_keys import ADDED, RETIRED, LogKeys, check_roots
 from ledger.note import NoteKey
+from ledger.predecessor import predecessor_of
 from ledger.raw import raw_column, raw_rows
 from ledger.report import FORMAT, Finding, Report
 from ledger.signature import kid_of
@@ -63,7 +65,7 @@ KEY_COLUMNS = ("kid", "party", "algorithm", "custody", "public_key", "since", "u
 
 
 @dataclass(slots=True)
-class _Stream:
+class Stream:
     """A stream as replayed; ``lost`` is how many entries had been lost when it last moved."""
 
     number: int
@@ -72,7 +74,7 @@ class _Stream:
     lost: int
 
 
-_NEW = _Stream(-1, 0, "", 0)
+_NEW = Stream(-1, 0, "", 0)
 
 
 class Walk:
@@ -90,10 +92,11 @@ class Walk:
         self.leaves = Leaves(reader, -1)
         self.log_keys = LogKeys()
         self.known_log_keys: list[tuple[NoteKey, ...]] = []  # as they stood one after the other
-        self.ring = _Ring()
+        self.ring = Ring()
         self.key_numbers: dict[str, int] = {}
-        self.streams: dict[str, _Stream] = {}
+        self.streams: dict[str, Stream] = {}
         self.claimed: set[int] = set()  # numbers of streams
+        self.accepted: dict[str, int] = {}  # other origins whose events count, and until when
         self.next_stream = 0
         self.lost = 0  # entries that are missing or cannot be believed: each may explain one step of others
         self.rows = self.size = self.signatures = 0
@@ -167,10 +170,36 @@ class Walk:
                 if number not in known:
                     self.add(None, "ledger.log_unknown", f"{table.name}: log {number}")
 
+    def take_up(self) -> None:
+        """Begin where the entries of the predecessor end, where entry 0 names one."""
+        try:
+            before, start = predecessor_of(self.reader, self.log), seed(self.reader, self.log)
+        except Refused as error:
+            self.add(0, error.code, "predecessor")
+            return
+        if before is None or start is None:
+            return
+        self.accepted = {before.origin: to_ms(before.accept_until)}
+        for kid in start.strangers:
+            self.add(0, "ledger.root_keys_missing", kid)
+        for number, key in enumerate(start.keys):
+            self.ring.put(key)
+            self.key_numbers[key.kid] = number
+        for number, (name, length, head) in enumerate(start.streams):
+            self.streams[name] = Stream(number, length, head, 0)
+        self.next_stream = len(start.streams)
+        self.claimed = set(range(self.next_stream))
+
+    def _accepts(self, origin: str, recorded_at: Any) -> bool:
+        until = self.accepted.get(origin)
+        return until is not None and isinstance(recorded_at, int) and recorded_at <= until
+
     def _opening(self, event: Event) -> None:
         if event.body.get("format") != FORMAT or not self.log_keys.current:
             self.add(0, "ledger.opening_malformed", "format" if self.log_keys.current else "log_keys")
-        if self.trust is not None and {key.kid for key in self.ring.all()} != set(self.trust.root_kids):
+        if self.trust is not None and {
+            key.kid for key in self.ring.all() if key.since == 0
+        } != set(self.trust.root_kids):
             self.add(0, "ledger.trust_mismatch", "root_keys")
 
     def log_keys_trusted(self) -> None:
@@ -256,6 +285,8 @@ class Walk:
             self.add(seq, "ledger.column_mismatch", "header")
         if entry is not None and columns[-1] != to_ms(entry.recorded_at):
             self.add(seq, "ledger.column_mismatch", "recorded_at")
+        if event.origin != self.origin and not self._accepts(event.origin, columns[-1]):
+            self.add(seq, "ledger.other_origin", event.origin)
         believed = self._signed(seq, envelope, event) or leaf == digest
         if believed and self._in_place(seq, entry, event, sound=leaf == digest, lone=leaf is None):
             self._learn(event, seq)
@@ -344,7 +375,7 @@ class Walk:
         number, stream_seq, key, idem, _ = columns
         stream = self.streams.get(event.stream)
         if stream is None:
-            stream = self.streams[event.stream] = _Stream(self._new_stream(number), 0, "", 0)
+            stream = self.streams[event.stream] = Stream(self._new_stream(number), 0, "", 0)
         skipped = self._skipped(stream_seq, stream.length, stream.lost)
         if not skipped and event.stream_prev != (stream.head or None):
             self.add(seq, "ledger.stream_broken", event.stream)
@@ -422,7 +453,7 @@ class Walk:
             self._opening(event)
 
 
-class _Ring(KeyRing):
+class Ring(KeyRing):
     """The keys of a log that may have holes."""
 
     def put(self, key: Key) -> None:

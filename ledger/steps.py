@@ -1,0 +1,151 @@
+"""Steps 5 to 8 of verification: what stands beside the entries, whichever way they were verified.
+
+The numbers are those of `ledger.verify`.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Self
+
+from sqlalchemy import text
+
+from ledger.anchor import anchors
+from ledger.checkpoint import Checkpoint, claimed_checkpoint, open_checkpoint
+from ledger.db import is_sqlite
+from ledger.erasure import check_vault
+from ledger.errors import Refused
+from ledger.guard import Guard
+from ledger.raw import raw_rows
+from ledger.report import Step
+from ledger.store import CHECKPOINT
+from ledger.subjects import Subjects
+from ledger.tree import EMPTY_ROOT
+from ledger.walk import Walk
+
+FENCED = (
+    "ledger_log", "ledger_entry", "ledger_tile", "ledger_checkpoint", "ledger_cosignature", "ledger_anchor",
+)  # fmt: skip
+# A trigger that stands in name only, or that sleeps for a replica, is no fence.
+_SQLITE_FENCES = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%RAISE(ABORT%'"
+_POSTGRES_FENCES = """
+    SELECT t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+    WHERE t.tgenabled = 'A' AND p.prosrc LIKE '%RAISE EXCEPTION%'
+"""
+
+
+class Steps(Walk):
+    """A verification with the steps that come after the entries."""
+
+    guard: Guard | None = None
+    subjects: Subjects | None = None
+    sound = False  # whether the entries themselves are as they must be
+
+    def knowing(self, guard: Guard | None, subjects: Subjects | None) -> Self:
+        """Take what lies outside the database."""
+        self.guard, self.subjects = guard, subjects
+        return self
+
+    def beside(self) -> None:
+        """Take the steps that do not depend on how the entries were verified."""
+        self.steps(self.fences, self.checkpoints, self.anchors, self.guarded, self.vault)
+
+    def further(self, further: Sequence[Step]) -> None:
+        """Take the caller's steps."""
+        self.steps(*(partial(self.caller, step) for step in further))
+
+    # 5. The fences.
+
+    def fences(self) -> None:
+        """Look for the triggers by their names: gone or asleep, somebody has been at the schema."""
+        sqlite = is_sqlite(self.reader)
+        standing = set(self.reader.execute(text(_SQLITE_FENCES if sqlite else _POSTGRES_FENCES)).scalars())
+        for table in FENCED:
+            for operation in ("update", "delete", "replace" if sqlite else "truncate"):
+                if f"{table}_no_{operation}" not in standing:
+                    self.add(None, "ledger.fence_missing", f"{table}_no_{operation}")
+
+    # 6. Checkpoints against the tree over the stored leaves.
+
+    def checkpoints(self) -> None:
+        """Check every stored checkpoint, and compute the root on the way."""
+        for size, checkpoint in self._signed_heads():
+            self.checkpoint_size = size
+            if size > self.size:
+                self.add(self.size, "ledger.tail_missing", f"checkpoint {size}")
+            root = self.leaves.root(size)
+            if root is not None:
+                self.roots[size] = root
+                if root != checkpoint.root:
+                    self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: root")
+        if self.trust is not None and self.checkpoint_size is None and self.size:
+            # With nothing signed over them the entries are whatever the last one to hold the database made.
+            self.add(None, "ledger.checkpoint_missing")
+        self.root = self.leaves.root(self.leaves.count) or EMPTY_ROOT
+
+    def anchors(self) -> None:
+        """Check what outside authorities say of the checkpoints."""
+        roots = self.trust.tsa_roots if self.trust else ()
+        for finding in anchors(
+            self.reader,
+            self.log,
+            origin=self.origin,
+            root_at=self.roots.get,
+            tsa_roots=roots,
+            tally=self.anchored,
+        ):
+            self.add(finding.seq, finding.code, finding.detail)
+
+    def _signed_heads(self) -> list[tuple[int, Checkpoint]]:
+        """Return the checkpoints that a log key has signed, the one that the auditor kept among them."""
+        stored = [tuple(row) for row in raw_rows(self.reader, CHECKPOINT, "size", "note", log=self.log)]
+        kept = self.trust.checkpoint if self.trust else None
+        heads = []
+        for size, note in [*stored, *([(None, kept)] if kept is not None else [])]:
+            try:
+                claimed = claimed_checkpoint(note or "", self.origin)
+                checkpoint = open_checkpoint(note or "", self.log_keys_at(claimed.size), self.origin)
+            except Refused as error:
+                self.add(None, error.code, f"checkpoint {size}")
+                continue
+            if note is not kept and checkpoint.size != size:
+                self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: size")
+                continue
+            heads.append((checkpoint.size, checkpoint))
+        return sorted(heads, key=lambda head: head[0])
+
+    def guarded(self) -> None:
+        """Compare the log with the signer's memory of it."""
+        if self.guard is None:
+            return
+        self.guard_state = "checked"
+        try:
+            note = self.guard.last()
+            if note is None:
+                return
+            claimed = claimed_checkpoint(note, self.origin)
+            remembered = open_checkpoint(note, self.log_keys_at(claimed.size), self.origin)
+        except Refused as error:
+            self.add(None, "ledger.guard_mismatch", error.code)
+            return
+        if remembered.size > self.leaves.count:
+            self.add(self.size, "ledger.guard_ahead", f"checkpoint {remembered.size}")
+        elif self.leaves.root(remembered.size) != remembered.root:
+            self.add(None, "ledger.guard_mismatch", f"checkpoint {remembered.size}")
+
+    # 7. Personal values.
+
+    def vault(self) -> None:
+        """Compare the vault with what the entries promise and erase."""
+        self.personal = check_vault(self.reader, self.log, self.promises, self.subjects, lost=self.lost > 0)
+        for finding in self.personal.findings:
+            self.add(finding.seq, finding.code, finding.detail)
+
+    # 8. Whatever else the caller wants to know.
+
+    def caller(self, step: Step) -> None:
+        """Run a step of the caller's."""
+        try:
+            for finding in step(self.reader, self.log):
+                self.add(finding.seq, finding.code, finding.detail)
+        except Refused as error:
+            self.add(None, error.code, "replay")
