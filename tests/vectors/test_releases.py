@@ -12,7 +12,9 @@ from api.database import newest_revision, revision_of, upgrade
 from ledger import trust
 from ledger.checkpoint import open_checkpoint
 from ledger.db import open_engine, reading
-from ledger.store import LOG, entries
+from ledger.store import LOG, VAULT, entries, rows
+from ledger.subjects import Subjects
+from ledger.vault import adopt_all
 from ledger.verify import verify
 from manifest.reference import default
 from manifest.replay import audit
@@ -59,3 +61,23 @@ def test_a_released_database_upgrades_and_verifies(release: Path, restored: Engi
     note = (release / "checkpoint.txt").read_text(encoding="utf-8")
     head = open_checkpoint(note, believed.log_keys, believed.origin)
     assert (report.size, report.root) == (head.size, head.root.hex())
+
+
+def test_the_personal_values_of_a_release_are_sealed_and_still_open(
+    release: Path, restored: Engine, tmp_path: Path
+) -> None:
+    upgrade(restored)
+    believed = trust.load(release / "trust.json")
+    subjects = Subjects(tmp_path / "keys", believed.origin)
+    with reading(restored) as reader:
+        log = reader.execute(LOG.select()).mappings().one()["log"]
+        before = verify(reader, trust=believed)
+    moved = adopt_all(restored, log, subjects)
+    with reading(restored) as reader:
+        after = verify(reader, trust=believed, subjects=subjects)
+        assert rows(reader, VAULT) == []
+    assert before.ok, before.findings
+    assert after.ok, after.findings
+    assert after.personal_open == before.personal_open + before.personal_sealed
+    assert after.personal_open >= moved
+    assert adopt_all(restored, log, subjects) == 0
