@@ -6,6 +6,7 @@ one damaged entry is named once.
 """
 
 import sqlite3
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,8 @@ from ledger.errors import Malformed, NotAllowed, Problem, Refused
 from ledger.event import Event, parse
 from ledger.keys import OPENED, KeyRing, check_signatures, ended, introduced
 from ledger.log_keys import LogKeys, check_roots
+from ledger.note import NoteKey
+from ledger.predecessor import predecessor
 from ledger.report import FORMAT, Finding
 from ledger.trust import Trust
 
@@ -24,6 +27,7 @@ _TABLES = (
     "CREATE TABLE stream (name TEXT PRIMARY KEY, head TEXT) WITHOUT ROWID",
     "CREATE TABLE idem (used BLOB PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE promised (commitment TEXT PRIMARY KEY) WITHOUT ROWID",
+    "BEGIN",  # never committed: nobody reads it later
 )
 
 
@@ -50,6 +54,8 @@ class Succession:
         self._trust = trust
         self._findings = findings
         self._ring = KeyRing()
+        self._accepted: dict[str, datetime] = {}  # other origins whose events count, and until when
+        self._log_key_sets: list[set[NoteKey]] = []  # as they stood one after the other
         self._damaged = False
         self._before: set[str] = {ZERO}  # what the next entry may name: hash of the bytes before, stored leaf
         self._last_time = ""
@@ -103,7 +109,8 @@ class Succession:
             self._findings.add(seq, "ledger.entry_misplaced", f"seq {entry.seq}")
         if entry.origin != self._trust.origin:
             self._findings.add(seq, "ledger.entry_misplaced", "origin")
-        if event.origin != self._trust.origin:
+        until = self._accepted.get(event.origin)
+        if event.origin != self._trust.origin and (until is None or entry.recorded_at > until):
             self._findings.add(seq, "ledger.other_origin", event.origin)
         # Nothing is known of what was before a lost entry.
         if self._before and entry.prev not in self._before:
@@ -143,16 +150,31 @@ class Succession:
             self.log_keys.learn(event, seq)
         except Refused as error:
             self._findings.add(seq, "ledger.opening_malformed" if seq == 0 else error.code, "log_keys")
+        if self.log_keys.current and set(self.log_keys.current) not in self._log_key_sets[-1:]:
+            self._log_key_sets.append(set(self.log_keys.current))
         if seq == 0:
             self._opening(event)
 
     def _opening(self, event: Event) -> None:
         if event.body.get("format") != FORMAT or event.body["format"] is True:
             self._findings.add(0, "ledger.opening_malformed", "format")
-        if self.log_keys.current and set(self.log_keys.current) != set(self._trust.log_keys):
-            self._findings.add(0, "ledger.trust_mismatch", "log_keys")
         if {key.kid for key in self._ring.all()} != set(self._trust.root_kids):
             self._findings.add(0, "ledger.trust_mismatch", "root_keys")
+        try:
+            before = predecessor(event)
+        except Malformed as error:
+            self._findings.add(0, error.code, "predecessor")
+            return
+        if before is not None:
+            # Keys and streams begin as the predecessor left them, which the files here do not say.
+            self._accepted[before.origin] = before.accept_until
+            self._findings.add(0, "ledger.predecessor_missing", before.origin)
+            self._damaged = True
+
+    def check_log_keys(self) -> None:
+        """Compare the trust file, made at whatever time, with the sets of log keys that there were."""
+        if self._log_key_sets and set(self._trust.log_keys) not in self._log_key_sets:
+            self._findings.add(0, "ledger.trust_mismatch", "log_keys")
 
     def _place(self, seq: int, entry: Entry, event: Event) -> None:
         run = self._base.execute
