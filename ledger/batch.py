@@ -23,7 +23,7 @@ from ledger.errors import Conflict, Problem, Refused, Unavailable
 from ledger.failpoints import reach
 from ledger.prepared import Appended, Prepared, Ticket
 from ledger.statements import inserting
-from ledger.store import ENTRY, KEY, one
+from ledger.store import KEY, one
 
 MAX_BATCH = 1000
 MAX_QUEUE = 4096
@@ -32,6 +32,7 @@ MAX_JUDGED_AGAIN = 64
 _REMEMBERED = 50_000
 
 JudgeAgain = Callable[[Reader, Prepared], Prepared | Appended]
+Find = Callable[[Reader, Prepared], Appended | None]
 
 
 @dataclass(slots=True)
@@ -45,12 +46,17 @@ class _CommitUnknown(Exception):  # noqa: N818  never leaves this module
 
 
 class Batcher:
-    """The one writer of a log in this process; ``judge_again`` judges a command on what a reader sees."""
+    """The one writer of a log in this process.
 
-    def __init__(self, engine: Engine, log: int, origin: str, judge_again: JudgeAgain) -> None:
+    ``judge_again`` judges a command on what a reader sees, ``find`` looks for the entry of its idempotency
+    key.
+    """
+
+    def __init__(self, engine: Engine, log: int, origin: str, *, judge_again: JudgeAgain, find: Find) -> None:
         self._engine = engine
         self._log = log
         self._judge_again = judge_again
+        self._find = find
         self._appender = Appender(log, origin)
         self._queue: deque[_Item] = deque()
         self._wake = threading.Condition()
@@ -103,8 +109,17 @@ class Batcher:
             self._queue.extendleft(reversed(items))
 
     def _write(self, drain: Callable[[], list[_Item]]) -> None:
-        """Write one batch and answer everyone in it."""
+        """Write one batch and answer everyone in it, whatever happens."""
         batch = _Batch()
+        try:
+            self._try_to_write(batch, drain)
+        except Exception as fault:  # noqa: BLE001  whatever it was, everyone who waits must hear of it
+            self._forget()
+            # What was not drained yet waits for the same trouble: it hears of it too, rather than for ever.
+            for item in (*(batch.items or drain()), *batch.left):
+                item.ticket.answer(fault)
+
+    def _try_to_write(self, batch: "_Batch", drain: Callable[[], list[_Item]]) -> None:
         try:
             with self._transaction() as writer:
                 reach("locked")
@@ -115,11 +130,6 @@ class Batcher:
             self._resolve(batch, unknown)
         except Conflict:
             self._one_by_one(batch)
-        except Exception as fault:  # noqa: BLE001  whatever it was, everyone who waits must hear of it
-            self._forget()
-            # What was not drained yet waits for the same trouble: it hears of it too, rather than for ever.
-            for item in batch.items or drain():
-                item.ticket.answer(fault)
         else:
             self._settle(batch)
 
@@ -175,7 +185,6 @@ class Batcher:
             known = {SEQ: placed.appended.seq, RECORDED_AT: placed.appended.recorded_at}
             batch.changes.gather(prepared.changes, known)
         batch.pending.append(placed)
-        batch.placed.append(placed)
         batch.done.append((item, placed.appended))
         _note(self._written, placed)
 
@@ -235,23 +244,22 @@ class Batcher:
             item.ticket.answer(refused)
 
     def _one_by_one(self, batch: "_Batch") -> None:
-        """Write the items of a batch that a constraint forbade each in a transaction of its own."""
+        """Write each item of a batch that a constraint forbade in a transaction of its own, judged anew."""
         self._forget()
-        items = [*batch.items, *batch.left]
-        if len(items) == 1:
-            self._alone(items[0])
-            return
-        for item in items:
-            alone = item
-            self._write(lambda alone=alone: [alone])  # type: ignore[misc]
+        for item in (*batch.items, *batch.left):
+            try:
+                self._alone(item)
+            except Exception as fault:  # noqa: BLE001  its own trouble, and nobody else's
+                self._forget()
+                item.ticket.answer(fault)
 
     def _alone(self, item: _Item) -> None:
-        """Judge a command on the present state and write it; what forbids it now is its answer."""
         batch = _Batch(items=[item])
         try:
             with self._transaction() as writer:
                 batch.start = batch.head = batch.flushed = self._appender.begin(writer)
                 batch.changes = Changes(self._log)
+                self._written = Written(floor=batch.head["size"])
                 prepared = self._judge_again(writer, item.prepared)
                 if isinstance(prepared, Appended):
                     batch.done.append((item, prepared))
@@ -260,36 +268,34 @@ class Batcher:
                     self._flush(writer, batch)
         except _CommitUnknown as unknown:
             self._resolve(batch, unknown)
-        except Exception as fault:  # noqa: BLE001  as in `_write`
-            self._forget()
-            item.ticket.answer(fault)
         else:
             self._settle(batch)
 
     def _resolve(self, batch: "_Batch", unknown: _CommitUnknown) -> None:
-        """Find out by the idempotency keys whether a commit happened whose answer was lost."""
+        """Find out by the idempotency keys, one by one, whether a commit happened whose answer was lost.
+
+        What is found may also be what whoever waited has meanwhile handed in elsewhere: the answer is what
+        stands in the log.
+        """
         self._forget()
+        found: list[tuple[_Item, Appended | BaseException]] = []
         try:
             # The lock is free only when the transaction in doubt has ended, one way or the other.
             with writing(self._engine, self._log) as writer:
-                there = [
-                    one(writer, ENTRY, log=self._log, key=placed.key, idem=placed.prepared.idem) is not None
-                    for placed in batch.placed
-                ]
+                for item, appended in batch.done:
+                    found.append((item, self._found(writer, item, appended) or unknown.__cause__ or unknown))
         except DBAPIError:
             doubt = Unavailable(Problem("ledger.outcome_unknown"))
-            batch.refused += [(item, doubt) for item, _ in batch.done]
-            batch.done = []
-            self._give_back(batch.left)
-            self._answer(batch)
-            return
-        if all(there):
-            self._give_back(batch.left)
-            self._answer(batch)
-            return
-        assert not any(there), "a transaction is there whole or not at all"
-        for item in (*batch.items, *batch.left):
-            item.ticket.answer(unknown.__cause__ or unknown)
+            found = [(item, doubt) for item, _ in batch.done]
+        for item, outcome in (*found, *batch.refused):
+            item.ticket.answer(outcome)
+        self._give_back(batch.left)
+
+    def _found(self, reader: Reader, item: _Item, appended: Appended) -> Appended | Refused | None:
+        try:
+            return appended if appended.repeated else self._find(reader, item.prepared)
+        except Refused as refused:
+            return refused
 
 
 @dataclass(slots=True)
@@ -301,7 +307,6 @@ class _Batch:
     done: list[tuple[_Item, Appended]] = field(default_factory=list)
     refused: list[tuple[_Item, Refused]] = field(default_factory=list)
     pending: list[Placed] = field(default_factory=list)
-    placed: list[Placed] = field(default_factory=list)
     start: Row = field(default_factory=dict)
     head: Row = field(default_factory=dict)
     flushed: Row = field(default_factory=dict)

@@ -85,7 +85,9 @@ class Ticket:
         self._error: BaseException | None = None
 
     def answer(self, outcome: "Appended | BaseException") -> None:
-        """Give the answer, once."""
+        """Give the answer; only the first one counts."""
+        if self._appended is not None or self._error is not None:
+            return
         if isinstance(outcome, Appended):
             self._appended = outcome
         else:

@@ -66,10 +66,14 @@ class Ledger:
         self.origin = origin
         self.signer = signer
         self.subjects = subjects
+        # Other origins whose events this log takes, and until when: those of a log that it goes on from.
+        self.accepted: dict[str, datetime] = {}
         self._judge = judge
         assert_isolation(engine)
         self.log = self._find_or_make_log()
-        self._batcher = Batcher(engine, self.log, origin, self._prepare_again)
+        self._batcher = Batcher(
+            engine, self.log, origin, judge_again=self._prepare_again, find=self._find_recorded
+        )
 
     def bar(self, barred: Callable[[int], Problem | None]) -> None:
         """Have every append ask first: a problem that ``barred`` names refuses it with Unavailable."""
@@ -110,8 +114,7 @@ class Ledger:
         """
         envelope = parse_envelope(data)
         event = parse(envelope.event)
-        if event.origin != self.origin:
-            raise Conflict(Problem("ledger.other_origin", "/origin", {"expected": self.origin}))
+        self._check_origin(event, now)
         return self._prepare(reader, envelope, event, now, lambda: self._kept(event, secrets))
 
     def prepare_again(self, reader: Reader, entry: Entry) -> Prepared:
@@ -120,10 +123,15 @@ class Ledger:
         What was kept beside it, personal values, is not there any more. Raises Refused.
         """
         event = parse(entry.envelope.event)
+        self._check_origin(event, entry.recorded_at)
         prepared = self._prepare(reader, entry.envelope, event, entry.recorded_at, tuple)
         if isinstance(prepared, Appended):
             raise Conflict(Problem("ledger.idem_repeated", "/idem", {"seq": prepared.seq}))
         return prepared
+
+    def _find_recorded(self, reader: Reader, before: Prepared) -> Appended | None:
+        reads = Reads(reader, self.log)
+        return self._recorded_before(reads, before.act.envelope, before.act.event)
 
     def _prepare_again(self, reader: Reader, before: Prepared) -> Prepared | Appended:
         act = before.act
@@ -167,6 +175,12 @@ class Ledger:
             envelope_hash=envelope.hash,
             signatures=envelope.head,
         )
+
+    def _check_origin(self, event: Event, now: datetime) -> None:
+        """Raise Conflict unless an event is meant for this log, or for its predecessor while that counts."""
+        until = self.accepted.get(event.origin)
+        if event.origin != self.origin and (until is None or now > until):
+            raise Conflict(Problem("ledger.other_origin", "/origin", {"expected": self.origin}))
 
     def _kept(self, event: Event, secrets: tuple[Secret, ...]) -> Kept:
         """Return the rows that keep an event's personal values, once all of them are found to open it."""
