@@ -65,6 +65,8 @@ LISTS: dict[str, tuple[str, ...]] = {
         "recovered",
         "erased",
         "disclosure_valid",
+        "exporting",
+        "log_exported",
         "anchors_counted",
         "anchor_made",
         "anchor_not_due",
