@@ -26,7 +26,7 @@ import struct
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -970,6 +970,48 @@ def is_erasure(body: dict[str, Any]) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class Predecessor:
+    """What entry 0 says of the log that this one goes on from; its events are taken until ``until``."""
+
+    origin: str
+    size: int
+    root: bytes
+    note: str
+    lost_to: int
+    until: str
+
+
+def next_origin(origin: str) -> str:
+    """Return the name under which a log goes on: ``…/2``, then ``…/3``."""
+    numbered = re.fullmatch(r"(.*)/([2-9]|[1-9][0-9]{1,4})", origin)
+    return f"{origin}/2" if numbered is None else f"{numbered[1]}/{int(numbered[2]) + 1}"
+
+
+def read_predecessor(event: dict[str, Any]) -> Predecessor | None:
+    """Return the predecessor that entry 0 names, if it does."""
+    found, until = event["body"].get("predecessor"), event["body"].get("accept_until")
+    if found is None:
+        return None
+    fields: dict[str, Any] = found if isinstance(found, dict) else {}
+    lost = fields.get("lost")
+    good = (
+        isinstance(lost, dict)
+        and set(fields) == {"origin", "size", "root", "note", "lost", "cause"}
+        and set(lost) == {"from", "to"}
+        and all(is_count(number) for number in (fields["size"], lost["from"], lost["to"]))
+        and all(isinstance(fields[name], str) for name in ("origin", "note", "cause"))
+        and matches(DIGEST, fields["root"])
+        and fields["size"] == lost["from"] < lost["to"]
+        and event["origin"] == next_origin(fields["origin"])
+        and is_time(until)
+    )
+    if not good or not isinstance(lost, dict):
+        raise Bad("ledger.field_invalid", "predecessor")
+    root = bytes.fromhex(fields["root"])
+    return Predecessor(fields["origin"], fields["size"], root, fields["note"], lost["to"], until)
+
+
 class LogKeys:
     """The keys that sign checkpoints over so many entries."""
 
@@ -1022,8 +1064,10 @@ class Findings:
 class Replay:
     """The walk over the entries. What grows with the log lies in a temporary database on disk."""
 
-    def __init__(self, trust: Trust, findings: Findings) -> None:
+    def __init__(self, trust: Trust, findings: Findings, before: Sequence[Path] = ()) -> None:
         self.trust, self.findings = trust, findings
+        self.before = before  # exports of the predecessor, and of those before it
+        self.accepted: dict[str, str] = {}  # other origins whose events count, and until when
         self.keys: dict[str, PartyKey] = {}
         self.log_keys = LogKeys()
         self.damaged = False  # an entry is lost, so what later ones rest on may have been in it
@@ -1069,8 +1113,9 @@ class Replay:
             self.findings.add(seq, "ledger.entry_misplaced", f"seq {entry.seq}")
         if entry.origin != self.trust.origin:
             self.findings.add(seq, "ledger.entry_misplaced", "origin")
-        if entry.event["origin"] != self.trust.origin:
-            self.findings.add(seq, "ledger.other_origin", entry.event["origin"])
+        origin = entry.event["origin"]
+        if origin != self.trust.origin and entry.recorded_at > self.accepted.get(origin, ""):
+            self.findings.add(seq, "ledger.other_origin", origin)
         # Where leaf and bytes of the entry before differ, that one is named already; either may be true.
         if self.last_hash is not None and entry.prev not in {self.last_hash, self.last_leaf}:
             self.findings.add(seq, "ledger.link_broken")
@@ -1164,10 +1209,44 @@ class Replay:
         body = event["body"]
         if body.get("format") != 1 or body["format"] is True:
             self.findings.add(0, "ledger.opening_malformed", "format")
-        if self.log_keys.changes and set(self.log_keys.at(1)) != set(self.trust.log_keys):
-            self.findings.add(0, "ledger.trust_mismatch", "log_keys")
         if set(self.keys) != set(self.trust.root_kids):
             self.findings.add(0, "ledger.trust_mismatch", "root_keys")
+        try:
+            predecessor = read_predecessor(event)
+        except Bad as error:
+            self.findings.add(0, error.code, error.detail)
+        else:
+            if predecessor is not None:
+                self.accepted[predecessor.origin] = predecessor.until
+                self._take_up(predecessor)
+
+    def _take_up(self, predecessor: Predecessor) -> None:
+        """Begin with keys and streams as the predecessor left them, where its export is at hand."""
+        if not self.before:
+            self.findings.add(0, "ledger.predecessor_missing", predecessor.origin)
+            self.damaged = True
+            return
+        found = Findings()
+        earlier = Replay(Trust(predecessor.origin, (), (), None), found, self.before[1:])
+        try:
+            _survivors(self.before[0], predecessor, earlier)
+        except Bad as error:
+            self.findings.add(0, "ledger.predecessor_mismatch", f"{error.code} {error.detail}")
+        for seq, code, detail in found.kept:
+            if code != "ledger.trust_mismatch":  # nothing is believed of it but what entry 0 says
+                self.findings.add(None, code, f"{predecessor.origin}, {seq}: {detail}")
+        for kid in earlier.keys.keys() - self.keys.keys():
+            key = earlier.keys[kid]
+            until = None if key.until is None else -1
+            self.keys[kid] = replace(key, since=-1, until=until, root=False)
+        streams = earlier.base.execute("SELECT name, head FROM stream")
+        self.base.executemany("INSERT INTO stream VALUES (?, ?)", streams)
+
+    def check_log_keys(self) -> None:
+        """Compare the trust file, made at whatever time, with the sets of log keys that there were."""
+        sets = [set(keys) for _, keys in self.log_keys.changes]
+        if sets and set(self.trust.log_keys) not in sets:
+            self.findings.add(0, "ledger.trust_mismatch", "log_keys")
 
     def _place(self, seq: int, entry: Entry) -> None:
         event, stream = entry.event, entry.event["stream"]
@@ -1180,6 +1259,32 @@ class Replay:
             self.findings.add(seq, "ledger.idem_repeated")
         promised = [(commitment,) for commitment in event["commitments"].values()]
         self.base.executemany("INSERT OR IGNORE INTO promised VALUES (?)", promised)
+
+
+def _survivors(folder: Path, predecessor: Predecessor, replay: Replay) -> None:
+    """Replay the entries that a predecessor has left; raise Bad unless they are those that were named."""
+    data = read_needed(folder / "checkpoint", MAX_NOTE, Bad("ledger.checkpoint_missing"))
+    export = Export(
+        folder, read_head(split_note(text_of(data, "ledger.note_malformed"))[0]).size, replay.findings
+    )
+    tree, roots = Tree(), dict[int, bytes]()
+    try:
+        signed = read_head(split_note(predecessor.note)[0])
+    except Bad as error:
+        raise Bad(error.code, "note") from error
+    for index in range(-(-min(export.size, predecessor.size) // TILE)):
+        entries = export.bundle(index, min(TILE, export.size - index * TILE)) or ()
+        for entry in entries[: predecessor.size - tree.size]:
+            tree.push(replay.take(tree.size, entry, None))
+            if tree.size == signed.size:
+                roots[tree.size] = tree.root()
+        if export.missing:
+            break
+    if (tree.size, tree.root()) != (predecessor.size, predecessor.root):
+        raise Bad("ledger.checkpoint_mismatch", f"{tree.size} entries, {predecessor.size} named")
+    head, _ = open_checkpoint(predecessor.note, replay.log_keys.at(max(tree.size, 1)), predecessor.origin)
+    if head.size > predecessor.lost_to or roots.get(head.size, head.root) != head.root:
+        raise Bad("ledger.checkpoint_mismatch", "note")
 
 
 def pae(event: bytes) -> bytes:
@@ -1326,8 +1431,10 @@ def text_of(data: bytes, code: str) -> str:
         raise Bad(code, "not UTF-8") from error
 
 
-def verify_export(folder: Path, trust: Trust, policy: Policy | None, findings: Findings) -> Result:
-    """Check an exported log."""
+def verify_export(
+    folder: Path, trust: Trust, policy: Policy | None, findings: Findings, before: Sequence[Path] = ()
+) -> Result:
+    """Check an exported log; ``before`` are the exports of those that it goes on from, the latest first."""
     result = Result("log", trust.origin)
     try:
         data = read_needed(folder / "checkpoint", MAX_NOTE, Bad("ledger.checkpoint_missing"))
@@ -1342,10 +1449,11 @@ def verify_export(folder: Path, trust: Trust, policy: Policy | None, findings: F
             kept, _ = open_checkpoint(trust.checkpoint, trust.log_keys, trust.origin)
         except Bad as error:
             findings.add(None, error.code, "kept checkpoint")
-    replay, tree = Replay(trust, findings), Tree()
+    replay, tree = Replay(trust, findings, before), Tree()
     whole = _walk(Export(folder, claimed.size, findings), replay, tree, kept)
     result.size, result.root = tree.size, tree.root().hex()
     result.signatures, result.unchecked = replay.signatures, replay.unchecked
+    replay.check_log_keys()
     keys = replay.log_keys.at(claimed.size) or trust.log_keys
     try:
         head, opened = open_checkpoint(note, keys, trust.origin)
@@ -1463,11 +1571,13 @@ def check_receipt(text: str, trust: Trust, result: Result) -> None:
     result.root = digest.hex()
 
 
-def verify(target: Path, trust: Trust, policy: Policy | None = None) -> tuple[Result, Findings]:
+def verify(
+    target: Path, trust: Trust, policy: Policy | None = None, before: Sequence[Path] = ()
+) -> tuple[Result, Findings]:
     """Check whatever lies at a path; raise CannotRun when nothing does."""
     findings = Findings()
     if target.is_dir():
-        return verify_export(target, trust, policy, findings), findings
+        return verify_export(target, trust, policy, findings, before), findings
     try:
         data = read_needed(target, MAX_PROOF, CannotRun(f"no such file or folder: {target}"))
     except Bad as error:
@@ -1499,6 +1609,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("target", type=Path, help="an exported log's folder, or a proof, receipt, checkpoint")
     parser.add_argument("--trust", type=Path, required=True, help="trust file: origin, log keys, root keys")
     parser.add_argument("--policy", type=Path, help="witness policy that the checkpoint must satisfy")
+    parser.add_argument(
+        "--before",
+        type=Path,
+        action="append",
+        help="exported log that this one goes on from (again: before that)",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     given = parser.parse_args(arguments)
     try:
@@ -1507,7 +1623,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.policy is not None:
             absent = CannotRun(f"no policy: {given.policy}")
             policy = read_policy(read_needed(given.policy, MAX_POLICY, absent))
-        result, findings = verify(given.target, trust, policy)
+        result, findings = verify(given.target, trust, policy, given.before or ())
     except (CannotRun, Bad) as error:
         print(error, file=sys.stderr)  # noqa: T201  a command speaks
         return 2

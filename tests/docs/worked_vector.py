@@ -31,9 +31,10 @@ PARTY, OPERATOR = "org:generator", "org:operator"
 _HOW_TO_READ = """\
 Under `tests/vectors/format/`, each a folder with `trust.json`, `case.json` and either an exported log or one
 file: `note`, `receipt` or `entry.tlog-proof`, some with a `policy`. `case.json` says in `target` what to
-verify (`.` is the folder), in `policy` whether with the policy, in `exit` the status (2: refused before
-anything is verified), in `seq` and `code` the finding that must be among what is found and has the lowest
-position, and in `signature` that only a signature of a party or of ML-DSA-44 shows it.
+verify (`.` is the folder), in `policy` whether with the policy, in `before` whether the log that it goes on
+from lies in the folder `before`, in `exit` the status (2: refused before anything is verified), in `seq` and
+`code` the finding that must be among what is found and has the lowest position, and in `signature` that only
+a signature of a party or of ML-DSA-44 shows it.
 """.splitlines()
 
 

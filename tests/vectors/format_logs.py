@@ -47,7 +47,8 @@ class Case:
     """Files, what of them is to be verified, and what has to come out.
 
     ``code`` and ``seq`` are of the finding at the lowest position, or of the refusal; None when all is well.
-    ``exit`` is the status of a command. ``signature`` marks what only signatures of parties or of
+    ``before`` says that the log which it goes on from lies in the folder of that name. ``exit`` is the status
+    of a command. ``signature`` marks what only signatures of parties or of
     ML-DSA-44 show, so that a verifier without them finds nothing.
     """
 
@@ -58,6 +59,7 @@ class Case:
     seq: int | None = None
     target: str = "."
     policy: bool = False
+    before: bool = False
     exit: int = 1
     signature: bool = False
 
@@ -67,6 +69,7 @@ class Case:
             "why": self.why,
             "target": self.target,
             "policy": self.policy,
+            "before": self.before,
             "exit": self.exit,
             "code": self.code,
             "seq": self.seq,
@@ -102,20 +105,35 @@ def good() -> Iterator[Case]:
     yield Case("full", why, witnessed, policy=True, exit=0)
     kept = short(4).checkpoint()
     yield Case("kept-checkpoint", "begins with the checkpoint kept", short().files(kept=kept), exit=0)
-    continued = Log(f"{ORIGIN}/2", (Pen(f"{ORIGIN}/2", 1, Hand("log")),))
-    predecessor = {
-        "origin": ORIGIN,
-        "size": 6,
-        "root": root(short().leaves).hex(),
-        "note": short().checkpoint(),
-    }
-    continued.open(predecessor=predecessor).register(AN).note("goes on")
-    yield Case("continued", "a log that goes on after the loss of another", continued.files(), exit=0)
+    why = "goes on after a loss, keys and streams as they were, an act signed for the old name"
+    yield Case("continued", why, _with_before(continued()), before=True, exit=0)
     yield Case("tiles", "a full tile, a level above it", tiled().files(), exit=0)
     yield Case("bounds", "everything as large as it may be", bounds().files(), exit=0)
     padded = short().files()
     padded["tile/0/000"] = padded.pop(TILE) + bytes(250 * 32)
     yield Case("full-tile-for-partial", "the full tile stands in for the partial one", padded, exit=0)
+
+
+def continued(until: str = "2026-04-01T00:00:00.000Z", **changed: Any) -> Log:
+    """Return a log that goes on from the first five entries of the short one, whose sixth is lost."""
+    old = short(5)
+    predecessor = {
+        "origin": ORIGIN,
+        "size": 5,
+        "root": root(old.leaves).hex(),
+        "note": short().checkpoint(),
+        "lost": {"from": 5, "to": 6},
+        "cause": "disk",
+    }
+    log = Log(f"{ORIGIN}/2", (Pen(f"{ORIGIN}/2", 1, Hand("log")),), heads=dict(old.heads))
+    log.open(predecessor=predecessor | changed, accept_until=until).note("goes on")
+    return log.note("signed before the loss was known", event={"origin": ORIGIN})
+
+
+def _with_before(log: Log, old: Log | None = None) -> Files:
+    before = (old or short(5)).files()
+    del before["trust.json"]
+    return log.files() | {f"before/{name}": data for name, data in before.items()}
 
 
 def policy_text() -> bytes:
@@ -222,6 +240,7 @@ def bad() -> Iterator[Case]:
     yield from _wrong_headers()
     yield from _wrong_members()
     yield from _wrong_files()
+    yield from _wrong_predecessors()
     yield from _wrong_heads()
 
 
@@ -743,6 +762,54 @@ def _wrong_files() -> Iterator[Case]:
     moved = dict(files)
     moved["tile/0/0.p/6"] = moved.pop(TILE)
     yield Case("tile-path", "a number without its zeros", moved, "ledger.tile_missing")
+
+
+def _wrong_predecessors() -> Iterator[Case]:
+    late = continued("2026-03-02T01:01:00.000Z")
+    missing = continued().files()
+    yield Case("predecessor-missing", "the log before is not given", missing, "ledger.predecessor_missing", 0)
+    files = _with_before(late)
+    why = "an act signed for the old name, after the time set for that"
+    yield Case("predecessor-act-too-late", why, files, "ledger.other_origin", 2, before=True)
+    other = short(5, n3=lambda log: log.note("another two"))
+    files = _with_before(continued(), other)
+    yield Case("predecessor-other", "another past", files, "ledger.predecessor_mismatch", 0, before=True)
+    files = _with_before(continued(), short(4))
+    yield Case(
+        "predecessor-short", "four of five entries", files, "ledger.predecessor_mismatch", 0, before=True
+    )
+    for name, why, changed in (
+        ("predecessor-without-cause", "cause is a number", {"cause": 1}),
+        ("predecessor-lost-nothing", "nothing is lost", {"lost": {"from": 5, "to": 5}}),
+        ("predecessor-gap", "lost from six on, five survive", {"lost": {"from": 6, "to": 7}}),
+        ("predecessor-other-name", "a log of another name", {"origin": "ledger.example/other"}),
+    ):
+        log = continued(**changed)
+        yield Case(name, why, _with_before(log), "ledger.field_invalid", 0, before=True)
+    forged = head_text([*short(5).leaves, bytes(32)])
+    strange = note(forged, Pen(ORIGIN, 1, Hand("stranger")).line(forged))
+    files = _with_before(continued(note=strange))
+    yield Case(
+        "predecessor-note", "signed by a stranger", files, "ledger.predecessor_mismatch", 0, before=True
+    )
+    unknown = continued().note("", BINH)
+    yield Case(
+        "predecessor-key-unknown",
+        "a key neither has",
+        _with_before(unknown),
+        "ledger.key_unknown",
+        3,
+        before=True,
+    )
+    broken = continued().note("", event={"stream_prev": None})
+    yield Case(
+        "predecessor-stream-anew",
+        "begins again",
+        _with_before(broken),
+        "ledger.stream_broken",
+        3,
+        before=True,
+    )
 
 
 def _wrong_heads() -> Iterator[Case]:

@@ -17,6 +17,7 @@ from verifier import ctnh_verify
 
 FOLDERS = sorted(path.parent for path in FORMAT.glob("*/*/case.json"))
 KINDS = {"good", "bad"}
+PREDECESSOR = "ledger.predecessor_missing"
 Found = list[tuple[int | None, str]]
 
 
@@ -60,7 +61,8 @@ def by_the_second(folder: Path, expected: dict[str, Any]) -> tuple[int, Found]:
     try:
         believed = ctnh_verify.read_trust((folder / "trust.json").read_bytes())
         asked = ctnh_verify.read_policy((folder / "policy").read_bytes()) if expected["policy"] else None
-        _, findings = ctnh_verify.verify(target, believed, asked)
+        before = [folder / "before"] if expected["before"] else []
+        _, findings = ctnh_verify.verify(target, believed, asked, before)
     except ctnh_verify.Bad as error:
         return 2, [(None, error.code)]
     return int(findings.count > 0), [(seq, code) for seq, code, _ in findings.kept]
@@ -84,7 +86,7 @@ def test_without_the_library_it_finds_all_but_signatures(
         assert status == expected["exit"]
 
 
-def by_the_ledger(folder: Path, expected: dict[str, Any]) -> Found:
+def found_by(folder: Path, expected: dict[str, Any]) -> Found:
     believed = trust.load(folder / "trust.json")
     if expected["target"] == ".":
         return [(finding.seq, finding.code) for finding in check_export(folder, believed).findings]
@@ -115,4 +117,11 @@ def check_whole_proof(text: str, believed: trust.Trust) -> int | None:
 
 
 def test_the_ledger_finds_it(folder: Path, expected: dict[str, Any]) -> None:
-    compare(by_the_ledger(folder, expected), expected)
+    if expected["before"]:
+        # From files alone it knows no predecessor, and says so.
+        assert (
+            0,
+            expected["code"] if expected["code"] == "ledger.field_invalid" else PREDECESSOR,
+        ) in found_by(folder, expected)
+        return
+    compare(found_by(folder, expected), expected)
