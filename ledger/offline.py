@@ -46,16 +46,15 @@ def check_export(folder: Path, trust: Trust, *, progress: Progress | None = None
         return _report(trust, findings)
     note, claimed = found
     with Succession(trust, findings) as succession:
-        walk = _Walk(files, succession, _kept(trust, findings), claimed)
+        walk = _Walk(files, succession, _kept(trust), claimed)
         whole = walk.entries(progress)
-        try:
-            keys = succession.log_keys.at(claimed.size) or trust.log_keys
-            open_checkpoint(note, keys, trust.origin)
-        except Refused as error:
-            findings.add(None, error.code, "checkpoint")
-        else:
-            if whole and walk.root != claimed.root:
-                findings.add(None, "ledger.checkpoint_mismatch", "root")
+        succession.check_log_keys()
+        signed = _is_signed(note, claimed.size, trust, succession, "checkpoint")
+        if signed and whole and walk.root != claimed.root:
+            findings.add(None, "ledger.checkpoint_mismatch", "root")
+        if trust.checkpoint is not None:
+            size = walk.kept.size if walk.kept else 0
+            _is_signed(trust.checkpoint, size, trust, succession, "kept checkpoint")
         return _report(trust, findings, walk, succession)
 
 
@@ -79,14 +78,21 @@ def _checkpoint(files: ExportFiles) -> tuple[str, Checkpoint] | None:
     return None
 
 
-def _kept(trust: Trust, findings: Findings) -> Checkpoint | None:
-    if trust.checkpoint is None:
-        return None
+def _kept(trust: Trust) -> Checkpoint | None:
     try:
-        return open_checkpoint(trust.checkpoint, trust.log_keys, trust.origin)
+        return None if trust.checkpoint is None else claimed_checkpoint(trust.checkpoint, trust.origin)
+    except Malformed:
+        return None  # named when its signatures are looked at
+
+
+def _is_signed(note: str, size: int, trust: Trust, succession: Succession, what: str) -> bool:
+    """Tell whether the keys that the log had at that size have signed a note; if not, that is a finding."""
+    try:
+        open_checkpoint(note, succession.log_keys.at(size) or trust.log_keys, trust.origin)
     except Refused as error:
-        findings.add(None, error.code, "kept checkpoint")
-        return None
+        succession.findings.add(None, error.code, what)
+        return False
+    return True
 
 
 def _report(
@@ -118,7 +124,7 @@ class _Walk:
         self._files = files
         self._findings = files.findings
         self._succession = succession
-        self._kept = kept
+        self.kept = kept
         self._edge: dict[tuple[int, int], bytes] = {}
 
     def entries(self, progress: Progress | None) -> bool:
@@ -139,8 +145,8 @@ class _Walk:
                 self._tiles(start, leaves)
             if progress is not None:
                 progress(start + width, size)
-        if self._kept is not None and self._kept.size > size:
-            self._findings.add(size, "ledger.tail_missing", f"kept checkpoint of {self._kept.size}")
+        if self.kept is not None and self.kept.size > size:
+            self._findings.add(size, "ledger.tail_missing", f"kept checkpoint of {self.kept.size}")
         if not whole:
             return False
         for (level, index), hashes in self._edge.items():
@@ -167,7 +173,7 @@ class _Walk:
         return known if len(known) == width else None
 
     def _check_kept(self, start: int, leaves: Sequence[bytes]) -> None:
-        kept = self._kept
+        kept = self.kept
         if kept is None or not start < kept.size <= start + len(leaves):
             return
         tree = range_at(self._at_edge, start)

@@ -52,7 +52,7 @@ class Succession:
         self.log_keys = LogKeys()
         self.signatures = 0
         self._trust = trust
-        self._findings = findings
+        self.findings = findings
         self._ring = KeyRing()
         self._accepted: dict[str, datetime] = {}  # other origins whose events count, and until when
         self._log_key_sets: list[set[NoteKey]] = []  # as they stood one after the other
@@ -86,12 +86,12 @@ class Succession:
         digest = entry_hash(data)
         sound = leaf in {None, digest}
         if not sound:
-            self._findings.add(seq, "ledger.leaf_mismatch")
+            self.findings.add(seq, "ledger.leaf_mismatch")
         try:
             entry = parse_entry(data)
             event = parse(entry.envelope.event)
         except Malformed as error:
-            self._findings.add(seq, "ledger.entry_malformed", error.code)
+            self.findings.add(seq, "ledger.entry_malformed", error.code)
             self.lose(None)
         else:
             self._header(seq, entry, event, sound=sound)
@@ -106,18 +106,18 @@ class Succession:
 
     def _header(self, seq: int, entry: Entry, event: Event, *, sound: bool) -> None:
         if entry.seq != seq:
-            self._findings.add(seq, "ledger.entry_misplaced", f"seq {entry.seq}")
+            self.findings.add(seq, "ledger.entry_misplaced", f"seq {entry.seq}")
         if entry.origin != self._trust.origin:
-            self._findings.add(seq, "ledger.entry_misplaced", "origin")
+            self.findings.add(seq, "ledger.entry_misplaced", "origin")
         until = self._accepted.get(event.origin)
         if event.origin != self._trust.origin and (until is None or entry.recorded_at > until):
-            self._findings.add(seq, "ledger.other_origin", event.origin)
+            self.findings.add(seq, "ledger.other_origin", event.origin)
         # Nothing is known of what was before a lost entry.
         if self._before and entry.prev not in self._before:
-            self._findings.add(seq, "ledger.link_broken")
+            self.findings.add(seq, "ledger.link_broken")
         now = entry.recorded_at.isoformat()
         if sound and now < self._last_time:
-            self._findings.add(seq, "ledger.time_runs_back")
+            self.findings.add(seq, "ledger.time_runs_back")
         self._last_time = now if sound else ""
 
     def _signed(self, seq: int, entry: Entry, event: Event) -> bool:
@@ -132,7 +132,7 @@ class Succession:
             check_roots(event, keys, self._ring.ended_at)
         except Refused as error:
             if not (self._damaged and error.code == "ledger.key_unknown"):
-                self._findings.add(seq, error.code, error.problems[0].path)
+                self.findings.add(seq, error.code, error.problems[0].path)
             return False
         self.signatures += len(keys)
         return True
@@ -145,11 +145,11 @@ class Succession:
             return  # named with its signatures; half legible, it teaches nothing
         for gap in self._ring.learn(event, seq):
             if not self._damaged:
-                self._findings.add(seq, "ledger.key_seq_gap", f"{gap.kid}: {gap.found}, not {gap.expected}")
+                self.findings.add(seq, "ledger.key_seq_gap", f"{gap.kid}: {gap.found}, not {gap.expected}")
         try:
             self.log_keys.learn(event, seq)
         except Refused as error:
-            self._findings.add(seq, "ledger.opening_malformed" if seq == 0 else error.code, "log_keys")
+            self.findings.add(seq, "ledger.opening_malformed" if seq == 0 else error.code, "log_keys")
         if self.log_keys.current and set(self.log_keys.current) not in self._log_key_sets[-1:]:
             self._log_key_sets.append(set(self.log_keys.current))
         if seq == 0:
@@ -157,33 +157,33 @@ class Succession:
 
     def _opening(self, event: Event) -> None:
         if event.body.get("format") != FORMAT or event.body["format"] is True:
-            self._findings.add(0, "ledger.opening_malformed", "format")
+            self.findings.add(0, "ledger.opening_malformed", "format")
         if {key.kid for key in self._ring.all()} != set(self._trust.root_kids):
-            self._findings.add(0, "ledger.trust_mismatch", "root_keys")
+            self.findings.add(0, "ledger.trust_mismatch", "root_keys")
         try:
             before = predecessor(event)
         except Malformed as error:
-            self._findings.add(0, error.code, "predecessor")
+            self.findings.add(0, error.code, "predecessor")
             return
         if before is not None:
             # Keys and streams begin as the predecessor left them, which the files here do not say.
             self._accepted[before.origin] = before.accept_until
-            self._findings.add(0, "ledger.predecessor_missing", before.origin)
+            self.findings.add(0, "ledger.predecessor_missing", before.origin)
             self._damaged = True
 
     def check_log_keys(self) -> None:
         """Compare the trust file, made at whatever time, with the sets of log keys that there were."""
         if self._log_key_sets and set(self._trust.log_keys) not in self._log_key_sets:
-            self._findings.add(0, "ledger.trust_mismatch", "log_keys")
+            self.findings.add(0, "ledger.trust_mismatch", "log_keys")
 
     def _place(self, seq: int, entry: Entry, event: Event) -> None:
         run = self._base.execute
         row = run("SELECT head FROM stream WHERE name = ?", (event.stream,)).fetchone()
         if event.stream_prev != (row and row[0]) and not self._damaged:
-            self._findings.add(seq, "ledger.stream_broken", event.stream)
+            self.findings.add(seq, "ledger.stream_broken", event.stream)
         run("REPLACE INTO stream VALUES (?, ?)", (event.stream, entry.envelope.hash))
         used = bytes.fromhex(event.actors[0].kid + event.idem.replace("-", ""))
         if run("INSERT OR IGNORE INTO idem VALUES (?)", (used,)).rowcount == 0:
-            self._findings.add(seq, "ledger.idem_repeated")
+            self.findings.add(seq, "ledger.idem_repeated")
         promised = [(value,) for value in event.commitments.values()]
         self._base.executemany("INSERT OR IGNORE INTO promised VALUES (?)", promised)
