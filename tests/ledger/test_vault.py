@@ -1,8 +1,12 @@
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
+from random import Random
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -348,3 +352,52 @@ def test_clear_text_leaves_the_file_too(sqlite_engine: Engine, subjects: Subject
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.rollback()
     assert b"Khong Ai Biet" not in path.read_bytes()
+
+
+BUSY = """
+import sys
+from pathlib import Path
+from ledger.subjects import Subjects
+
+subjects = Subjects(Path(sys.argv[1]), "ledger.example/notes")
+for number in range(int(sys.argv[2]), 10**9):
+    key = subjects.keys([f"person:{number}"])[f"person:{number}"]
+    print("made", number, key.hex(), flush=True)
+    if number % 3 == 0:
+        subjects.destroy(f"person:{number}")
+        print("destroyed", number, "-", flush=True)
+"""
+
+
+def test_what_was_answered_survives_the_killing_of_the_process(tmp_path: Path) -> None:
+    """Kill it at any moment: no key that was given out is lost, none that was destroyed is back."""
+    folder, random = tmp_path / "keys", Random(307)  # noqa: S311  moments, no secrets
+    made: dict[int, str] = {}
+    destroyed: set[int] = set()
+    begun = 0
+    for _ in range(4):
+        command = [sys.executable, "-c", BUSY, str(folder), str(begun)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as busy:
+            assert busy.stdout is not None
+            lines = [busy.stdout.readline()]
+            Timer(random.uniform(0.0, 0.15), busy.kill).start()
+            lines += list(busy.stdout)
+        for what, text, shown in (line.split() for line in lines if line.endswith("\n")):
+            number = int(text)
+            if what == "made":
+                made[number] = shown
+                begun = number + 1
+            else:
+                destroyed.add(number)
+        subjects = Subjects(folder, ORIGIN)
+        found = subjects.find(f"person:{number}" for number in made)
+        for number, key in made.items():
+            name = f"person:{number}"
+            if number in destroyed or subjects.is_destroyed(name):
+                assert name not in found
+                assert subjects.is_destroyed(name)
+                assert bytes.fromhex(key) not in (folder / KEYS).read_bytes()
+            else:
+                assert found[name].hex() == key
+    assert destroyed
+    assert len(made) > len(destroyed)
