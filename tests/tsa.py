@@ -26,12 +26,15 @@ POLICY = "1.3.6.1.4.1.99999.3161.1"
 BEGAN = datetime(2020, 1, 1, tzinfo=UTC)
 ENDS = datetime(2040, 1, 1, tzinfo=UTC)
 DRIP_S = 0.05
+MIDDLE = "tsa middle"
 
 
 class Mode(StrEnum):
     """How the authority answers."""
 
     CORRECT = "correct"
+    THROUGH_ANOTHER = "through_another"  # the certificate is of an authority below the root
+    EXPIRED_ABOVE = "expired_above"  # and that one had ended
     OTHER_DATA = "other_data"  # a good token, over something else
     EXPIRED = "expired"  # the certificate had ended when it stamped
     WRONG_NONCE = "wrong_nonce"  # the answer to another request
@@ -46,8 +49,9 @@ class Mode(StrEnum):
     EMPTY = "empty"
     HUGE = "huge"
     SLOW = "slow"  # a byte now and then, for ever
+    SLOW_HEAD = "slow_head"  # and not even the answer's head in time
     SILENT = "silent"  # no byte at all
-    ERROR = "error"  # HTTP 500
+    ERROR = "error"  # HTTP 500, though with a good token
     ELSEWHERE = "elsewhere"  # a redirection
     PAGE = "page"  # HTTP 200 with a web page
 
@@ -104,6 +108,24 @@ def leaf(
     )
 
 
+@lru_cache
+def middle(until: datetime = ENDS) -> x509.Certificate:
+    """Return the certificate of an authority below the root."""
+    key = _key(MIDDLE).public_key()
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_named(MIDDLE))
+        .issuer_name(root().subject)
+        .public_key(key)
+        .serial_number(5)
+        .not_valid_before(BEGAN)
+        .not_valid_after(until)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .sign(_key("tsa root"), SHA256())
+    )
+
+
 def pem(certificate: x509.Certificate) -> str:
     """Return a certificate as PEM."""
     return certificate.public_bytes(Encoding.PEM).decode()
@@ -117,7 +139,9 @@ def make_token(
     digest: bytes, at: datetime, *, nonce: int | None = None, mode: Mode = Mode.CORRECT, serial: int = 1
 ) -> bytes:
     """Return the DER of a time-stamp token over a SHA-256 digest."""
-    above = "stranger" if mode is Mode.FOREIGN else "tsa root"
+    above = {Mode.FOREIGN: "stranger", Mode.THROUGH_ANOTHER: MIDDLE, Mode.EXPIRED_ABOVE: MIDDLE}.get(
+        mode, "tsa root"
+    )
     certificate = leaf(
         above,
         until=at - timedelta(days=1) if mode is Mode.EXPIRED else ENDS,
@@ -132,7 +156,7 @@ def make_token(
         "policy": POLICY,
         "message_imprint": {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": digest},
         "serial_number": serial,
-        "gen_time": at.replace(microsecond=0),
+        "gen_time": at,
         "accuracy": {"seconds": 1},
         "ordering": False,
     }
@@ -151,6 +175,11 @@ def _signed(
     mode: Mode,
 ) -> bytes:
     own = _asn1(certificate)
+    certificates = [own]
+    if mode is Mode.THROUGH_ANOTHER:
+        certificates.append(_asn1(middle()))
+    if mode is Mode.EXPIRED_ABOVE:
+        certificates.append(_asn1(middle(BEGAN + timedelta(days=1))))
     kind = "data" if mode is Mode.OTHER_CONTENT else "tst_info"
     attributes = cms.CMSAttributes(
         [
@@ -187,7 +216,7 @@ def _signed(
                 "content_type": kind,
                 "content": core.ParsableOctetString(content),
             },
-            "certificates": [own],
+            "certificates": certificates,
             "signer_infos": [signer],
         }
     )
@@ -252,8 +281,8 @@ class _Handler(BaseHTTPRequestHandler):
             case Mode.SILENT:
                 self.authority.ended.wait(30)
                 return
-            case Mode.ERROR:
-                self.send_error(500)
+            case Mode.SLOW_HEAD:
+                self._drip(b"HTTP/1.1 200 OK\r\nServer: " + b"x" * 1000)
                 return
             case Mode.ELSEWHERE:
                 self.send_response(307)
@@ -261,7 +290,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-        self.send_response(200)
+        self.send_response(500 if mode is Mode.ERROR else 200)
         kind = "text/html" if mode is Mode.PAGE else "application/timestamp-reply"
         self.send_header("Content-Type", kind)
         self.end_headers()
@@ -270,17 +299,23 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             return  # the client has hung up, as it should
 
+    def _drip(self, data: bytes) -> None:
+        try:
+            for byte in data:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                if self.authority.ended.wait(DRIP_S):
+                    return
+        except OSError:
+            return
+
     def _send(self, mode: Mode, answer: bytes) -> None:
         match mode:
             case Mode.HUGE:
                 for _ in range(4096):
                     self.wfile.write(bytes(65536))
             case Mode.SLOW:
-                for byte in answer:
-                    self.wfile.write(bytes([byte]))
-                    self.wfile.flush()
-                    if self.authority.ended.wait(DRIP_S):
-                        return
+                self._drip(answer)
             case _:
                 self.wfile.write(answer)
 

@@ -128,6 +128,7 @@ def test_the_token_is_over_the_note_text_of_the_checkpoint(home: Home) -> None:
         (Mode.EMPTY, "ledger.anchor_malformed"),
         (Mode.HUGE, "api.tsa_unreachable"),
         (Mode.SLOW, "api.tsa_unreachable"),
+        (Mode.SLOW_HEAD, "api.tsa_unreachable"),
         (Mode.SILENT, "api.tsa_unreachable"),
         (Mode.ERROR, "api.tsa_unreachable"),
         (Mode.ELSEWHERE, "api.tsa_unreachable"),

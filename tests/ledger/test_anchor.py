@@ -64,11 +64,23 @@ def test_the_answer_that_was_asked_for_is_taken() -> None:
     assert check_token(stamp.token, HEAD, ROOTS) == AT
 
 
+def test_the_chain_may_lead_through_another_authority() -> None:
+    answer, request = asked(Mode.THROUGH_ANOTHER)
+    assert accept(answer, request, HEAD, ROOTS, AT).stamped_at == AT
+
+
+def test_a_fraction_of_a_second_is_cut_off() -> None:
+    data = token(HEAD, AT + timedelta(milliseconds=500))
+    assert b".5Z" in data
+    assert check_token(data, HEAD, ROOTS) == AT
+
+
 @pytest.mark.parametrize(
     ("mode", "code"),
     [
         (Mode.OTHER_DATA, "anchor_mismatch"),
         (Mode.EXPIRED, "anchor_expired"),
+        (Mode.EXPIRED_ABOVE, "anchor_expired"),
         (Mode.WRONG_NONCE, "anchor_nonce"),
         (Mode.NO_NONCE, "anchor_nonce"),
         (Mode.FOREIGN, "anchor_untrusted"),
@@ -205,6 +217,7 @@ def test_a_good_anchor_is_counted_where_its_root_is_trusted(engine: Engine) -> N
     [
         (Mode.OTHER_DATA, "anchor_mismatch"),
         (Mode.EXPIRED, "anchor_expired"),
+        (Mode.EXPIRED_ABOVE, "anchor_expired"),
         (Mode.FOREIGN, "anchor_untrusted"),
         (Mode.NO_PURPOSE, "anchor_untrusted"),
         (Mode.OTHER_CERTIFICATE, "anchor_untrusted"),
