@@ -844,6 +844,16 @@ def _wrong_heads() -> Iterator[Case]:
         log.checkpoint(),
         kept=fork,
     )
+    strange = Pen(ORIGIN, 1, Hand("stranger"))
+    text = head_text(log.leaves[:4])
+    yield headed(
+        "kept-by-a-stranger",
+        "the checkpoint kept is not the log's",
+        "ledger.note_unsigned",
+        None,
+        log.checkpoint(),
+        kept=note(text, strange.line(text)),
+    )
     ahead = Log(entries=list(log.entries)).note("five").checkpoint()
     yield headed(
         "rolled-back",
