@@ -95,7 +95,7 @@ def anchor(home: Home, *, patience_s: float = PATIENCE_S) -> Anchored:
 
 def authority_of(url: str) -> str:
     """Return the name under which an authority's anchors are kept: host, and port where one is given."""
-    return httpx.URL(url).netloc.decode("ascii").lower()
+    return httpx.URL(url).netloc.decode("ascii")
 
 
 def fetch(url: str, request: bytes, *, patience_s: float = PATIENCE_S) -> bytes:
