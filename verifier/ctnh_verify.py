@@ -4,6 +4,8 @@
     python ctnh_verify.py DIR  --trust trust.json [--policy FILE] [--json]     an exported log
     python ctnh_verify.py FILE --trust trust.json [--policy FILE] [--json]     a proof, receipt or checkpoint
 
+An exported log that goes on from another, after a loss, needs ``--before DIR`` too, the export of that one.
+
 Written from docs/ledger-format.md; the numbers of sections below are that document's. Nothing is taken from
 the program that keeps the log. Hashes, form, order, keys and Ed25519 signatures on notes are checked with the
 standard library; the signatures of parties, and ML-DSA-44, with the package `cryptography` where it can be
@@ -888,7 +890,7 @@ def check_policy(policy: Policy, note: str, trust: Trust, log_keys: Sequence[Not
 
 
 # ----------------------------------------------------------------------------------------------------------
-# Sections 10 to 13: what the entries say of keys, of streams and of one another.
+# Sections 10 to 14: what the entries say of keys, of streams, of one another and of the log before.
 
 OPENED, REGISTERED, ROTATED, REVOKED = (
     "log.opened.v1",
@@ -1080,12 +1082,10 @@ class Replay:
         self.base.execute("PRAGMA journal_mode = OFF")
         self.base.execute("CREATE TABLE stream (name TEXT PRIMARY KEY, head TEXT) WITHOUT ROWID")
         self.base.execute("CREATE TABLE idem (used BLOB PRIMARY KEY) WITHOUT ROWID")
-        self.base.execute("CREATE TABLE promised (commitment TEXT PRIMARY KEY) WITHOUT ROWID")
 
-    def lose(self, count: int = 1) -> None:
-        """Go on without entries that are not there."""
-        if count:
-            self.damaged, self.last_hash, self.last_leaf, self.last_time = True, None, None, ""
+    def lose(self, leaf: bytes | None) -> None:
+        """Go on without entries that are not there; of the last one, at most the leaf is known."""
+        self.damaged, self.last_hash, self.last_leaf, self.last_time = True, leaf, leaf, ""
 
     def take(self, seq: int, data: bytes, leaf: bytes | None) -> bytes:
         """Check the entry at a position against its leaf and all before it; return its hash."""
@@ -1242,6 +1242,7 @@ class Replay:
             self.keys[kid] = replace(key, since=-1, until=until, root=False)
         streams = earlier.base.execute("SELECT name, head FROM stream")
         self.base.executemany("INSERT INTO stream VALUES (?, ?)", streams)
+        earlier.base.close()
 
     def check_log_keys(self) -> None:
         """Compare the trust file, made at whatever time, with the sets of log keys that there were."""
@@ -1258,8 +1259,6 @@ class Replay:
         used = bytes.fromhex(event["actors"][0]["kid"] + event["idem"].replace("-", ""))
         if self.base.execute("INSERT OR IGNORE INTO idem VALUES (?)", (used,)).rowcount == 0:
             self.findings.add(seq, "ledger.idem_repeated")
-        promised = [(commitment,) for commitment in event["commitments"].values()]
-        self.base.executemany("INSERT OR IGNORE INTO promised VALUES (?)", promised)
 
 
 def _survivors(folder: Path, predecessor: Predecessor, replay: Replay) -> None:
@@ -1420,7 +1419,6 @@ class Result:
     position: int | None = None
     signatures: int = 0
     unchecked: int = 0
-    redacted: int = 0
     policy: str = "not_checked"
 
 
@@ -1452,6 +1450,7 @@ def verify_export(
     whole = _walk(Export(folder, claimed.size, findings), replay, tree, kept)
     result.size, result.root = tree.size, tree.root().hex()
     result.signatures, result.unchecked = replay.signatures, replay.unchecked
+    replay.base.close()
     replay.check_log_keys()
     keys = replay.log_keys.at(claimed.size) or trust.log_keys
     try:
@@ -1485,7 +1484,7 @@ def _walk(export: Export, replay: Replay, tree: Tree, kept: Head | None) -> bool
         if export.missing >= MAX_NAMED:
             return False  # the size is no more than a claim
         if entries is None:
-            replay.lose()
+            replay.lose(leaves[-1] if leaves else None)
         for place in range(width):
             leaf = leaves[place] if leaves else None
             if entries is not None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -181,6 +182,16 @@ def test_an_upper_tile_that_differs_is_named(tmp_path: Path) -> None:
     assert findings_of(tmp_path / "log") == [(None, "ledger.tile_mismatch")]
 
 
+def test_after_a_hole_the_chain_goes_on_from_the_leaf(tmp_path: Path) -> None:
+    shutil.copytree(FORMAT / "good" / "tiles", tmp_path / "log")
+    (tmp_path / "log" / "tile" / "entries" / "000").unlink()
+    rest = tmp_path / "log" / "tile" / "entries" / "001.p" / "2"
+    assert findings_of(tmp_path / "log") == [(None, "ledger.bundle_missing")]
+    rest.write_bytes(re.sub(rb"prev [0-9a-f]{64}", b"prev " + b"ab" * 32, rest.read_bytes(), count=1))
+    found = findings_of(tmp_path / "log")
+    assert {(256, "ledger.leaf_mismatch"), (256, "ledger.link_broken")} <= set(found)
+
+
 def test_full_upper_tiles_are_built_at_the_right_places() -> None:
     leaves = [number.to_bytes(32, "big") for number in range(70_000)]
     files = export([], leaves)
@@ -220,7 +231,8 @@ def test_roots_and_paths_are_those_of_the_ledger() -> None:
             assert ctnh_verify.leads_to(leaves[index], index, size, path, root)
             assert not ctnh_verify.leads_to(leaves[index], index, size, [*path, root], root)
             assert not ctnh_verify.leads_to(leaves[index], index, size, path[:-1], root) or not path
-            assert not ctnh_verify.leads_to(leaves[index], index + size, size, path, root)
+            for beyond in (size, index + size):
+                assert not ctnh_verify.leads_to(leaves[index], beyond, size, path, root)
 
 
 def test_public_inclusion_vectors() -> None:

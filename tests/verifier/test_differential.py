@@ -1,6 +1,7 @@
 """The ledger's own offline check and the verifier in one file agree about whatever somebody may have made."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.vectors.format_logs import policy_text
+from tests.vectors.make_format import FORMAT
 from tests.vectors.maker import LOG_KEY, note, proof, receipt_text
 from tests.verifier.differ import (
     CORPUS,
     both,
     difference,
+    disagreement,
     takes_checkpoint,
     takes_json,
     takes_policy,
@@ -46,6 +49,37 @@ def test_there_are_saved_mutations_and_they_find_many_different_things() -> None
         first, second = both(apply(json.loads(saved.read_bytes())))
         codes.update(code for _, code in [*first, *second])
     assert len(codes) >= 30
+
+
+TILED = {
+    str(path.relative_to(FORMAT / "good" / "tiles")): path.read_bytes()
+    for path in sorted((FORMAT / "good" / "tiles").rglob("*"))
+    if path.is_file() and path.suffix != ".json"
+}
+
+
+@pytest.mark.parametrize("name", TILED)
+@pytest.mark.parametrize("change", ["gone", "cut", "empty", "longer", "flipped", "relinked", "other"])
+def test_a_log_of_several_tiles(name: str, change: str) -> None:
+    data = TILED[name]
+    changed = {
+        "cut": data[:-1],
+        "empty": b"",
+        "longer": data + b"\x00",
+        "flipped": data[:40] + bytes([data[40 % len(data)] ^ 1]) + data[41:]
+        if len(data) > 40
+        else data[::-1],
+        "relinked": re.sub(rb"prev [0-9a-f]{64}", b"prev " + b"ab" * 32, data, count=1),
+        "other": TILED["tile/0/001.p/2"],
+    }
+    files = {key: value for key, value in TILED.items() if key != name}
+    if change != "gone":
+        files[name] = changed[change]
+    assert disagreement(*both(files)) is None
+    if name != "tile/entries/000" and change == "relinked":
+        # A whole bundle is gone as well: what comes after it hangs on the leaf alone.
+        del files["tile/entries/000"]
+        assert disagreement(*both(files)) is None
 
 
 # Single files, as bytes: whoever takes one, the other takes it too.
