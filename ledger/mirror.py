@@ -306,6 +306,7 @@ class Upload:
             shutil.rmtree(path.with_name(path.name + ".p"), ignore_errors=True)
 
     def _write(self, path: Path, data: bytes) -> None:
+        new = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.new")
         with beside.open("wb") as file:
@@ -313,9 +314,8 @@ class Upload:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-        while path != self._mirror.folder:
-            path = path.parent
-            _sync_folder(path)
+        for folder in (path.parent, *(made.parent for made in new)):
+            _sync_folder(folder)
 
     @contextmanager
     def _alone(self) -> Iterator[sqlite3.Connection]:

@@ -238,7 +238,7 @@ class _Round:
         if head.size < self.monitor.shown(source.name):
             self.add("ledger.checkpoint_behind", f"{source.name}: {head.size}")
         if self.max_age is not None:
-            self._age(source.name, note, self.now - self.max_age)
+            self._age(source.name, note, self.max_age)
         read = source.tiles(head.size)
         try:
             sound = root_at(read, head.size) == head.root
@@ -267,17 +267,18 @@ class _Round:
         self.seen.append(_Seen(name, note, checkpoint))
         return self.seen[-1]
 
-    def _age(self, name: str, note: str, oldest: datetime) -> None:
-        since = int(oldest.timestamp())
+    def _age(self, name: str, note: str, max_age: timedelta) -> None:
+        # A time that is ahead says as little about now as one that is long past.
+        now, span = self.now.timestamp(), max_age.total_seconds()
         policy = self.monitor.policy
         if policy is not None and policy.quorum is not None:
             cosigned = policy.cosigned(note)
-            fresh = policy.reached([witness for witness, at in cosigned.items() if at >= since])
+            fresh = policy.reached([witness for witness, at in cosigned.items() if abs(now - at) <= span])
             newest = max(cosigned.values(), default=0)
         else:
             times = open_note(note, self.monitor.keys).timestamps
             newest = max((at for at in times if at is not None), default=0)
-            fresh = newest >= since
+            fresh = abs(now - newest) <= span
         if not fresh:
             said = datetime.fromtimestamp(newest, UTC).isoformat() if newest in range(1, 2**36) else "-"
             self.add("ledger.checkpoint_stale", f"{name}: {said}")

@@ -389,6 +389,16 @@ def test_a_mirror_never_goes_back(mirror: Mirror) -> None:
     assert_whole(mirror, LOG, 700)
 
 
+def test_a_package_is_not_kept_where_those_before_it_are_missing(mirror: Mirror) -> None:
+    offer(mirror, 0, 700)
+    upload = mirror.upload(ORIGIN, 0, 700)
+    _, second, _ = upload.packages()
+    proof = subtree(reader(LOG, 700), second.first, second.stop, 700)
+    with pytest.raises(MirrorConflict):
+        upload.add(second, LOG.entries[256:512], proof)
+    assert mirror.standing(ORIGIN).next == 0
+
+
 def test_two_uploads_at_once_make_one_copy(mirror: Mirror, at: str, http: httpx.Client) -> None:
     offer(mirror, 0, 1000)
     with ThreadPoolExecutor(4) as pool:

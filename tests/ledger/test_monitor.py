@@ -162,6 +162,12 @@ def test_memory_that_other_keys_have_signed_is_not_overwritten(places: Places, m
     assert monitor.remembered() == LOG.note(300)
 
 
+def test_a_slower_round_does_not_set_memory_back(places: Places, monitor: Monitor) -> None:
+    places.follow(monitor, places.put("log", LOG, 300))
+    monitor._remember(LOG.note(100), {"log": 100}, START)
+    assert monitor.remembered() == LOG.note(300)
+
+
 def test_a_log_that_goes_back_is_named(places: Places, monitor: Monitor) -> None:
     places.follow(monitor, places.put("log", LOG, 300))
     found = places.follow(monitor, places.put("log", LOG, 200))
@@ -233,6 +239,8 @@ def test_a_checkpoint_that_nobody_renews_is_stale(places: Places, monitor: Monit
     assert "2026-01-05" in late.findings[0].detail
     places.put("log", LOG, 300, LOG.note(300, at=7200))
     assert places.follow(monitor, "log", now=START + 3 * hour, max_age=hour).ok
+    # Dated ahead, it would otherwise stay fresh for as long as anybody likes.
+    assert codes(places.follow(monitor, "log", now=START, max_age=hour)) == ["checkpoint_stale"]
 
 
 def test_where_witnesses_count_their_times_do(places: Places, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def root_note(log: Tlog, root: bytes, witness: Witness) -> Answer:
 
 def test_two_roots_of_one_size_are_kept_as_proof_against_the_log(witness: Witness) -> None:
     add(witness, LOG, 0, 8)
-    for old in (8, 8, 3):  # whatever is claimed of the old size
+    for old in (3, 8, 8):  # whatever is claimed of the old size
         assert add(witness, OTHER, old, 8, proof=()) == Answer(HTTPStatus.CONFLICT, "8\n", SIZE)
     (found,) = witness.evidence()
     assert (found.origin, found.kind, found.found_at) == (ORIGIN, SAME_SIZE, START)
