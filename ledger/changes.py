@@ -11,7 +11,8 @@ from typing import Any, Final
 from sqlalchemy import Table
 
 from ledger.db import Reader, Row
-from ledger.store import STREAM, StoredEntry, rows, stream_events
+from ledger.predecessor import whole_stream
+from ledger.store import STREAM, StoredEntry, rows
 
 
 class Placeholder:
@@ -95,7 +96,7 @@ class Reads:
     def stream(self, name: str) -> list[StoredEntry]:
         """Return the entries of a stream; what is read is its head, which stands for all before it."""
         self.one(STREAM, name=name)
-        return stream_events(self.reader, self.log, name)
+        return whole_stream(self.reader, self.log, name)
 
     @property
     def seen(self) -> tuple[Read, ...]:

@@ -98,7 +98,7 @@ def test_personal_values_do_not_come_back_and_are_counted(engine: Engine, guard:
     with reading(left.engine) as reader:
         report = verify(reader, trust=left.trust, guard=guard)
     # They are gone without an order to erase them, and that is said until there is one.
-    assert {finding.code for finding in report.findings} == {"ledger.vault_missing"}
+    assert {finding.code for finding in report.findings} == {"ledger.vault_value_missing"}
     left.engine.dispose()
 
 
