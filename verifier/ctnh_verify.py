@@ -1236,6 +1236,10 @@ class Replay:
         for seq, code, detail in found.kept:
             if code != "ledger.trust_mismatch":  # nothing is believed of it but what entry 0 says
                 self.findings.add(None, code, f"{predecessor.origin}, {seq}: {detail}")
+        for kid in sorted(self.keys):
+            before = earlier.keys.get(kid)
+            if before is None or not before.root or before.until is not None:
+                self.findings.add(0, "ledger.root_keys_missing", kid)  # nobody takes a log over by going on
         for kid in earlier.keys.keys() - self.keys.keys():
             key = earlier.keys[kid]
             until = None if key.until is None else -1

@@ -1,7 +1,7 @@
 """The cases of whole exported logs: good ones, and bad ones that each break a single rule."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ from tests.vectors.maker import (
     rsa_spki,
     time_text,
     unb64url,
+    vkey,
 )
 
 L = 2**252 + 27742317777372353535851937790883648493
@@ -107,6 +108,10 @@ def good() -> Iterator[Case]:
     yield Case("kept-checkpoint", "begins with the checkpoint kept", short().files(kept=kept), exit=0)
     why = "goes on after a loss, keys and streams as they were, an act signed for the old name"
     yield Case("continued", why, _with_before(continued()), before=True, exit=0)
+    rotated = short(3).rotate_log_key()
+    why = "signed by a log key that took over; the trust file knows the first one"
+    yield Case("log-key-rotated", why, rotated.files(rotated.checkpoint(), keys=(LOG_KEY,)), exit=0)
+    yield Case("log-key-rotated-trusted", "the trust file knows the later one", rotated.files(), exit=0)
     yield Case("tiles", "a full tile, a level above it", tiled().files(), exit=0)
     yield Case("bounds", "everything as large as it may be", bounds().files(), exit=0)
     padded = short().files()
@@ -114,7 +119,9 @@ def good() -> Iterator[Case]:
     yield Case("full-tile-for-partial", "the full tile stands in for the partial one", padded, exit=0)
 
 
-def continued(until: str = "2026-04-01T00:00:00.000Z", **changed: Any) -> Log:
+def continued(
+    until: str = "2026-04-01T00:00:00.000Z", *, roots: Sequence[Hand] = (ROOT_A, ROOT_B), **changed: Any
+) -> Log:
     """Return a log that goes on from the first five entries of the short one, whose sixth is lost."""
     old = short(5)
     predecessor = {
@@ -126,7 +133,7 @@ def continued(until: str = "2026-04-01T00:00:00.000Z", **changed: Any) -> Log:
         "cause": "disk",
     }
     log = Log(f"{ORIGIN}/2", (Pen(f"{ORIGIN}/2", 1, Hand("log")),), heads=dict(old.heads))
-    log.open(predecessor=predecessor | changed, accept_until=until).note("goes on")
+    log.open(roots, predecessor=predecessor | changed, accept_until=until).note("goes on")
     return log.note("signed before the loss was known", event={"origin": ORIGIN})
 
 
@@ -551,6 +558,55 @@ def _counts_and_log_keys(made: Callable[..., Case]) -> Iterator[Case]:
         "ledger.log_key_last",
         lambda log: log.add("log.key_retired.v1", {"key": LOG_KEY.vkey}, roots),
     )
+    small = bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
+    right = spare.vkey
+    witness = Pen(ORIGIN, 4, Hand("log 2"))
+    for name, why, text in (
+        ("vkey-small-order", "an Ed25519 point of order eight", vkey(ORIGIN, 1, small)),
+        ("vkey-type-2", "a type of others", vkey(ORIGIN, 2, Hand("log 2").raw)),
+        ("vkey-of-a-witness", "type 0x04", witness.vkey),
+        ("vkey-short", "31 bytes", vkey(ORIGIN, 1, Hand("log 2").raw[:31])),
+        ("vkey-ml-dsa-short", "an ML-DSA-44 key cut off", vkey(ORIGIN, 6, LOG_PQ.hand.raw[:-1])),
+        ("vkey-id", "another id", right.replace(right[len(ORIGIN) + 1 :][:8], "00000000")),
+        ("vkey-id-upper-case", "hex with capitals", right.replace("+", "+A", 1)),
+        ("vkey-unpadded", "base64 with a letter less", right[:-1]),
+        ("vkey-line-feed", "a line feed at the end", right + "\n"),
+        ("vkey-number", "no text", 7),
+    ):
+        yield made(
+            name,
+            why,
+            "ledger.field_invalid",
+            lambda log, text=text: log.add("log.key_added.v1", {"key": text}, roots),
+        )
+    pens = [Pen(ORIGIN, 1, Hand(f"log {number}")) for number in range(10, 19)]
+    many = short(3)
+    for pen in pens[:7]:
+        many.add("log.key_added.v1", {"key": pen.vkey}, roots)
+    many.pens = (LOG_KEY, *pens[:7])
+    many.add("log.key_added.v1", {"key": pens[7].vkey}, roots)
+    files = many.files(many.checkpoint(), keys=(LOG_KEY,))
+    yield Case("log-keys-nine", "one more than eight", files, "ledger.log_key_known", 10)
+    nine = Log().open(log_keys=[pen.vkey for pen in pens])
+    yield Case("opening-with-nine-log-keys", "nine", nine.files(), "ledger.opening_malformed", 0)
+    digest = "ab" * 32
+    for name, why, body in (
+        ("erasure-of-nothing", "no commitment", {"commitments": []}),
+        ("erasure-twice-the-same", "one commitment twice", {"commitments": [digest, digest]}),
+        ("erasure-of-501", "one too many", {"commitments": [f"{n:064}" for n in range(501)]}),
+        ("erasure-commitment", "62 digits", {"commitments": [digest[:62]]}),
+        ("erasure-subject", "a space in it", {"subject": "person 1"}),
+        ("erasure-without-reason", "an empty reason", {"reason": ""}),
+        ("erasure-reason-long", "1,001 characters", {"reason": "x" * 1001}),
+        ("erasure-member-more", "a member more", {"value": "Nguyễn"}),
+    ):
+        whole: dict[str, Any] = {"subject": "person:1", "commitments": [digest], "reason": "request"} | body
+        yield made(
+            name,
+            why,
+            "ledger.field_invalid",
+            lambda log, whole=whole: log.add("personal.erased.v1", whole, roots[:1], stream="erasures"),
+        )
     log = short(n3=lambda log: log.add("log.key_added.v1", {"key": spare.vkey}, roots))
     text = head_text(log.leaves[:3])
     files = Log(entries=log.entries[:3]).files(note(text, spare.line(text)))
@@ -791,6 +847,18 @@ def _wrong_predecessors() -> Iterator[Case]:
     files = _with_before(continued(note=strange))
     yield Case(
         "predecessor-note", "signed by a stranger", files, "ledger.predecessor_mismatch", 0, before=True
+    )
+    taken = continued(roots=(ROOT_A, Hand("root c", "ecdsa-p256")))
+    files = _with_before(taken)
+    trusted = taken.trust(root_kids=[ROOT_A.kid, Hand("root c", "ecdsa-p256").kid])
+    why = "a root key that the log before did not have"
+    yield Case(
+        "predecessor-taken-over",
+        why,
+        files | {"trust.json": trusted},
+        "ledger.root_keys_missing",
+        0,
+        before=True,
     )
     unknown = continued().note("", BINH)
     yield Case(

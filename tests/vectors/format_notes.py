@@ -51,6 +51,14 @@ def good() -> Iterator[Case]:
     files = alone(log, "note", unknown)
     yield Case("checkpoint-unknown-signer", "a line of nobody known", files, target="note", exit=0)
     shorter = short()
+    largest = head_text(log.leaves, size=2**63 - 1)
+    for name, why, body, more in (
+        ("checkpoint-largest-size", "2^63 - 1", largest, ()),
+        ("checkpoint-extension", "a further line, which means nothing", text + "extension\n", ()),
+        ("checkpoint-128-lines", "as many lines as there may be", text, ["— a AAAAAAAA\n"] * 127),
+    ):
+        files = alone(shorter, "note", note(body, LOG_KEY.line(body), *more))
+        yield Case(name, why, files, target="note", exit=0)
     for index in (0, 3, 5):
         files = alone(shorter, "entry.tlog-proof", proof(shorter, index, shorter.checkpoint()))
         yield Case(f"proof-{index}", f"of entry {index} of six", files, target="entry.tlog-proof", exit=0)
@@ -91,6 +99,9 @@ def _checkpoints() -> Iterator[Case]:
     yield made("note-without-signatures", "a text alone", MALFORMED, text + "\n")
     yield made("note-carriage-return", "CR LF", MALFORMED, right.replace("\n", "\r\n"))
     yield made("note-control-character", "a tab in a line", MALFORMED, right.replace("— ", "—\t", 1))
+    tabbed = text + "a\tb\n"
+    content = note(tabbed, LOG_KEY.line(tabbed))
+    yield Case("note-tab-in-text", "a tab", alone(short(), "note", content), MALFORMED, target="note")
     yield made("note-hyphen", "a hyphen for the dash", MALFORMED, right.replace("—", "-", 1))
     yield made("note-base64-unpadded", "no padding", MALFORMED, right.replace("=\n", "\n"))
     yield made("note-plus-in-name", "a plus in a name", MALFORMED, note(text, "— a+b AAAAAAAA\n", *ours))
@@ -129,6 +140,7 @@ def _checkpoints() -> Iterator[Case]:
         ("checkpoint-size-other-digits", "an Arabic six", text.replace("\n6\n", "\n٦\n")),
         ("checkpoint-size-too-large", "2^63", text.replace("\n6\n", f"\n{2**63}\n")),
         ("checkpoint-root-short", "31 bytes", _with_root(text, root(log.leaves)[:31])),
+        ("checkpoint-empty-line", "an empty extension line", text + "\nextension\n"),
         ("checkpoint-two-lines", "no root", text.rsplit("\n", 2)[0] + "\n"),
     ):
         lone = Log(entries=log.entries)

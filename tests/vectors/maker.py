@@ -348,6 +348,15 @@ class Log:
         self.heads[stream] = hashlib.sha256(b"ctnh-envelope-v1\n" + envelope).hexdigest()
         return self
 
+    def rotate_log_key(self) -> "Log":
+        """Add another Ed25519 log key, retire the first, sign with the new one from now on."""
+        pen = Pen(self.origin, 1, Hand("log 2"))
+        roots = [("org:operator", "operator", hand) for hand in (ROOT_A, ROOT_B)]
+        self.add("log.key_added.v1", {"key": pen.vkey}, roots, stream="log")
+        self.add("log.key_retired.v1", {"key": self.pens[0].vkey, "reason": "age"}, roots, stream="log")
+        self.pens = (pen,)
+        return self
+
     def commitment(self, value: str) -> str:
         """Return the commitment of a value, with a salt made from it."""
         salt = hashlib.sha256(value.encode()).digest()
@@ -374,11 +383,16 @@ class Log:
         }
         return json.dumps(made | changed, indent=2).encode() + b"\n"
 
-    def files(self, checkpoint: str | None = None, *, kept: str | None = None) -> Files:
-        """Return the exported log with its trust file, in which a checkpoint may be kept."""
+    def files(
+        self, checkpoint: str | None = None, *, kept: str | None = None, keys: Sequence[Pen] = ()
+    ) -> Files:
+        """Return the exported log with its trust file, in which a checkpoint and other keys may stand."""
         made = export(self.entries, self.leaves)
         made["checkpoint"] = (self.checkpoint() if checkpoint is None else checkpoint).encode()
-        made["trust.json"] = self.trust() if kept is None else self.trust(checkpoint=kept)
+        stands: dict[str, Any] = {} if kept is None else {"checkpoint": kept}
+        if keys:
+            stands["log_keys"] = [pen.vkey for pen in keys]
+        made["trust.json"] = self.trust(**stands)
         return made
 
 
