@@ -21,10 +21,12 @@ from ledger.event import Event, parse
 from ledger.keys import CountGap, Key
 from ledger.leaves import Leaves
 from ledger.raw import raw_column, raw_rows
-from ledger.scan import Anomaly, Scan, Scanned
+from ledger.scan import Anomaly, Scan, Scanned, Source
 from ledger.source import Place, PostgresSource, SqliteSource, open_source
 from ledger.steps import Steps
 from ledger.store import ENTRY, HASH_BYTES, HEAD, KEY, STREAM
+from ledger.tiles import range_at
+from ledger.tree import CompactRange
 from ledger.trust import Trust
 from ledger.walk import KEY_COLUMNS, Ring, Stream
 from ledger.writer import key_of
@@ -82,29 +84,29 @@ class Fast(Steps):
 
     def _prove(self, snapshot: str | None) -> None:
         heads = list(raw_rows(self.reader, HEAD, "size", "hash", "recorded_at", log=self.log))
-        _demand(len(heads) == 1)
+        demand(len(heads) == 1)
         size, last_hash, recorded_at = heads[0]
         self.leaves = Leaves(self.reader, self.log)
-        _demand(not list(self.leaves.survey()) and self.leaves.sound)
-        _demand(size == self.leaves.count and size > 0)
+        demand(not list(self.leaves.survey()) and self.leaves.sound)
+        demand(size == self.leaves.count and size > 0)
         rows = select(func.count()).select_from(ENTRY).where(ENTRY.c.log == self.log)
-        _demand(self.reader.execute(rows).scalar() == size)
+        demand(self.reader.execute(rows).scalar() == size)
         self._read_keys()
         last = None
         for last in self._scanned(size, snapshot):
             self._merge(last)
             if self._progress is not None:
                 self._progress(last.stop, size)
-        _demand(last is not None and last.last_leaf == last_hash and self.last_time == recorded_at)
+        demand(last is not None and last.last_leaf == last_hash and self.last_time == recorded_at)
         self.rows = self.size = size
         self.last_hash = last_hash
-        _demand(not list(self.leaves.compare()) and 0 in self._judged)
+        demand(not list(self.leaves.compare()) and 0 in self._judged)
         self.log_keys_trusted()
         self._compare_tables()
 
     def _read_keys(self) -> None:
         for number, *values in raw_rows(self.reader, KEY, "key", *KEY_COLUMNS, log=self.log):
-            _demand(number is not None and number not in self._claimed)
+            demand(number is not None and number not in self._claimed)
             self._claimed[number] = key_of(dict(zip(KEY_COLUMNS, values, strict=True)))
 
     # The ranges, in this process or in others.
@@ -115,12 +117,14 @@ class Fast(Steps):
         if self._jobs > 1 and size >= WORTH_IT and place is not None:
             yield from self._side_by_side(place, ranges)
             return
-        connection = self.reader.connection.driver_connection
-        assert connection is not None
-        source = (SqliteSource if is_sqlite(self.reader) else PostgresSource)(connection, self.log)
-        scan = Scan(source, self.origin, self._claimed, signatures=self._with_signatures)
+        scan = Scan(self._source(), self.origin, self._claimed, signatures=self._with_signatures)
         for start, stop in ranges:
             yield scan.range(start, stop)
+
+    def _source(self) -> Source:
+        connection = self.reader.connection.driver_connection
+        assert connection is not None
+        return (SqliteSource if is_sqlite(self.reader) else PostgresSource)(connection, self.log)
 
     def _elsewhere(self, snapshot: str | None) -> Place | None:
         url = self.reader.engine.url
@@ -153,12 +157,12 @@ class Fast(Steps):
 
     def _merge(self, done: Scanned) -> None:
         assert self.last_time is not None
-        _demand(done.first_at >= self.last_time)
+        demand(done.first_at >= self.last_time)
         self.last_time = done.last_at
         self._merge_streams(done)
         for kid, (first, last) in done.counted.items():
             before = self._counted.get(kid)
-            _demand(before is None if first is None else first == (0 if before is None else before + 1))
+            demand(before is None if first is None else first == (0 if before is None else before + 1))
             self._counted[kid] = last
         for seq, named in done.promised:
             self.promises.promised.update((bytes.fromhex(commitment), seq) for commitment in named)
@@ -169,27 +173,27 @@ class Fast(Steps):
 
     def _merge_streams(self, done: Scanned) -> None:
         first = len(self._lengths)
-        _demand([number for number, _ in done.begun] == list(range(first, first + len(done.begun))))
+        demand([number for number, _ in done.begun] == list(range(first, first + len(done.begun))))
         if not first:
             self.streams[done.begun[0][1].decode()] = Stream(0, 0, "", 0)  # the log's own keys change there
         numbers = raw_column(self.reader, STREAM, "stream")
         query = select(numbers, raw_column(self.reader, STREAM, "name")).select_from(STREAM)
         query = query.where(STREAM.c.log == self.log, numbers >= first, numbers < first + len(done.begun))
         rows = self.reader.execute(query.order_by(numbers))
-        _demand([(number, _bytes(name)) for number, name in rows] == done.begun)
+        demand([(number, _bytes(name)) for number, name in rows] == done.begun)
         self._lengths.extend([0] * len(done.begun))
         self._heads += bytes(HASH_BYTES * len(done.begun))
         for number, (events, length, head) in done.tails.items():
             self._lengths[number] += events
             # As many events as places, and each but the first had its forerunner: none is there twice.
-            _demand(self._lengths[number] == length)
+            demand(self._lengths[number] == length)
             if head:
                 self._heads[number * HASH_BYTES : (number + 1) * HASH_BYTES] = bytes.fromhex(head.decode())
 
     def _special(self, seq: int, data: bytes) -> None:
         envelope = parse_envelope(data)
         event = parse(envelope.event)
-        _demand(self._signed(seq, envelope, event))
+        demand(self._signed(seq, envelope, event))
         self._judged.add(seq)
         self._learn(event, seq)
         self._promise(event, seq)
@@ -199,23 +203,40 @@ class Fast(Steps):
     def _compare_tables(self) -> None:
         place = 0
         for number, length, head in raw_rows(self.reader, STREAM, "stream", "length", "head", log=self.log):
-            _demand(number == place and place < len(self._lengths) and length == self._lengths[place])
+            demand(number == place and place < len(self._lengths) and length == self._lengths[place])
             known = self._heads[place * HASH_BYTES : (place + 1) * HASH_BYTES].hex()
-            _demand(head == known or not self._with_signatures)
+            demand(head == known or not self._with_signatures)
             place += 1
-        _demand(place == len(self._lengths))
+        demand(place == len(self._lengths))
         twice = select(STREAM.c.name).where(STREAM.c.log == self.log).group_by(STREAM.c.name)
-        _demand(self.reader.execute(twice.having(func.count() > 1).limit(1)).first() is None)
-        keys = {self.key_numbers[key.kid]: key for key in self.ring.all()}
-        if self._with_signatures:
-            keys = {n: replace(key, counted=self._counted.get(key.kid)) for n, key in keys.items()}
-        else:
-            keys = {n: replace(key, counted=self._claimed[n].counted) for n, key in keys.items()}
-        _demand(keys == self._claimed)
+        demand(self.reader.execute(twice.having(func.count() > 1).limit(1)).first() is None)
+        demand(self._keys_now() == self._claimed)
         key, idem = (raw_column(self.reader, ENTRY, name) for name in ("key", "idem"))
         twice = select(func.max(ENTRY.c.seq)).select_from(ENTRY).where(ENTRY.c.log == self.log)
         twice = twice.group_by(key, idem).having(func.count() > 1).limit(1)
-        _demand(self.reader.execute(twice).first() is None)
+        demand(self.reader.execute(twice).first() is None)
+
+    def _keys_now(self) -> dict[int, Key]:
+        """Return what `ledger_key` must hold."""
+        keys = {self.key_numbers[key.kid]: key for key in self.ring.all()}
+        if self._with_signatures:
+            return {n: replace(key, counted=self._counted.get(key.kid)) for n, key in keys.items()}
+        return {n: replace(key, counted=self._claimed[n].counted) for n, key in keys.items()}
+
+    @property
+    def keys(self) -> list[Key]:
+        """All keys, in the order of their numbers."""
+        return [key for _, key in sorted(self._keys_now().items())]
+
+    @property
+    def stream_count(self) -> int:
+        """How many streams there are."""
+        return len(self._lengths)
+
+    @property
+    def tree(self) -> CompactRange:
+        """The tree over all leaves."""
+        return range_at(self.leaves.read, self.size)
 
 
 class _Uncounted(Ring):
@@ -247,6 +268,7 @@ def _bytes(name: Any) -> bytes:
     return name.encode() if isinstance(name, str) else bytes(name or b"")
 
 
-def _demand(good: Any) -> None:
+def demand(good: Any) -> None:
+    """Raise Anomaly unless ``good``."""
     if not good:
         raise Anomaly

@@ -114,4 +114,4 @@ class Leaves:
 
     def root(self, size: int) -> bytes | None:
         """Return the root over the first leaves, None when they are not all in place."""
-        return root_at(self.read, size) if self.sound and size <= self.count else None
+        return root_at(self.read, size) if self.sound and 0 <= size <= self.count else None

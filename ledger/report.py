@@ -31,7 +31,8 @@ class Report:
 
     ``root`` is the hex root over the stored leaves. At most 1,000 findings are kept of the ``found`` there
     were. ``trust`` tells whether the keys came from a file or from the log itself, ``guard`` what the memory
-    outside the database says, ``meaning`` whether the events were replayed. Of the anchors ``anchors_good``
+    outside the database says, ``meaning`` whether the events were replayed. The entries before ``since`` were
+    verified by an earlier run and are known by its root. Of the anchors ``anchors_good``
     hold, ``anchors_not_checked`` could not be judged for want of a root. ``personal_open`` values open
     their commitments, ``personal_sealed`` have their keys elsewhere, ``personal_redacted`` were erased.
     """
@@ -46,6 +47,7 @@ class Report:
     guard: str = "not_checked"
     meaning: str = "not_checked"
     checkpoint_size: int | None = None
+    since: int = 0
     signatures: int = 0
     anchors_good: int = 0
     anchors_not_checked: int = 0
@@ -66,6 +68,7 @@ class Report:
             "meaning": self.meaning,
             "trust": self.trust,
             "checkpoint": None if self.checkpoint_size is None else {"size": self.checkpoint_size},
+            "since": self.since,
             "signatures": self.signatures,
             "anchors": {"good": self.anchors_good, "not_checked": self.anchors_not_checked},
             "personal": {

@@ -5,7 +5,7 @@ The numbers are those of `ledger.verify`.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import text
 
@@ -89,15 +89,24 @@ class Steps(Walk):
             self.reader,
             self.log,
             origin=self.origin,
-            root_at=self.roots.get,
+            root_at=self.checkpoint_root,
             tsa_roots=roots,
             tally=self.anchored,
         ):
             self.add(finding.seq, finding.code, finding.detail)
 
+    def checkpoint_root(self, size: int) -> bytes | None:
+        """Return the root at the size of a checkpoint that was found good."""
+        return self.roots.get(size)
+
+    def stored_checkpoints(self) -> list[tuple[Any, Any]]:
+        """Return size and note of the checkpoints to look at."""
+        rows = raw_rows(self.reader, CHECKPOINT, "size", "note", log=self.log)
+        return [(size, note) for size, note in rows]
+
     def _signed_heads(self) -> list[tuple[int, Checkpoint]]:
         """Return the checkpoints that a log key has signed, the one that the auditor kept among them."""
-        stored = [tuple(row) for row in raw_rows(self.reader, CHECKPOINT, "size", "note", log=self.log)]
+        stored = self.stored_checkpoints()
         kept = self.trust.checkpoint if self.trust else None
         heads = []
         for size, note in [*stored, *([(None, kept)] if kept is not None else [])]:

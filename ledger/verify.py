@@ -21,13 +21,16 @@ hangs on it is then taken from the numbers and tables beside it, so that one cha
 thousand.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from ledger.db import Reader
 from ledger.epoch import before_the_break, follows
+from ledger.event import time_text
 from ledger.fast import Fast, Progress
 from ledger.guard import Guard
+from ledger.incremental import Incremental, State, state_of, trust_digest
 from ledger.keys import Key
 from ledger.raw import raw_rows
 from ledger.report import Report, Step
@@ -66,28 +69,79 @@ def verify(
     nothing, the ways disagree, and that is a finding.
     """
     origin = origin or (trust.origin if trust else None)
-    signatures = DEPTHS.index(depth) == 0
-    fast = Fast(reader, origin, trust, signatures=signatures, jobs=jobs, progress=progress)
-    run: Steps = fast.knowing(guard, subjects)
-    before = follows(reader, origin)
-    if before is not None or not fast.prove():
-        run = careful = _Careful(reader, origin, trust).knowing(guard, subjects)
-        careful.walk()
-        if before is not None:
-            for finding in before_the_break(
-                reader, careful.log, lambda earlier: verify(reader, origin=earlier, depth=depth).findings
-            ):
-                careful.add(finding.seq, finding.code, finding.detail)
-            careful.sound = not careful.found
-        elif not careful.found:
-            # Other processes may have looked at something else; what this one sees is what is reported.
-            again = Fast(reader, origin, trust, signatures=signatures).knowing(guard, subjects)
-            if jobs == 1 or not again.prove():
-                careful.add(None, "ledger.verifiers_disagree")
+    beside = (guard, subjects)
+    run = _verified(reader, origin, trust, beside, depth=depth, jobs=jobs, progress=progress)
     if further and run.sound:
         run.meant = True
         run.further(further)
     return run.report()
+
+
+def verify_new(
+    reader: Reader,
+    state: State | None,
+    *,
+    now: datetime,
+    origin: str | None = None,
+    trust: Trust | None = None,
+    guard: Guard | None = None,
+    subjects: Subjects | None = None,
+    audited: Iterable[int] = (),
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> tuple[Report, State | None]:
+    """Check what is new since ``state``, and some old tiles of leaves; return the report and the next state.
+
+    Without a state, or under another trust file, everything is checked. There is no next state when something
+    was found; a log that does not begin with what the state saw is found rewritten. What the events mean is
+    not replayed.
+    """
+    beside = (guard, subjects)
+    verified_at = time_text(now)
+    if state is not None and state.trust == trust_digest(trust) and origin in {None, state.origin}:
+        attempt = Incremental(reader, trust, state, audited=audited, progress=progress).knowing(*beside)
+        if attempt.prove():
+            return attempt.report(), state_of(attempt, trust, verified_at)
+    origin = origin or (trust.origin if trust else None)
+    run = _verified(reader, origin, trust, beside, jobs=jobs, progress=progress)
+    if state is not None and (
+        run.origin != state.origin or run.leaves.root(state.tree.size) != state.tree.root()
+    ):
+        run.add(None, "ledger.log_rewritten", f"size {state.tree.size}")
+    clean = isinstance(run, Fast) and not run.found
+    return run.report(), state_of(run, trust, verified_at) if isinstance(run, Fast) and clean else None
+
+
+def _verified(
+    reader: Reader,
+    origin: str | None,
+    trust: Trust | None,
+    beside: tuple[Guard | None, Subjects | None],
+    *,
+    depth: str = "full",
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Steps:
+    signatures = DEPTHS.index(depth) == 0
+    fast = Fast(reader, origin, trust, signatures=signatures, jobs=jobs, progress=progress).knowing(*beside)
+    before = follows(reader, origin)
+    if before is None and fast.prove():
+        return fast
+    careful = _Careful(reader, origin, trust).knowing(*beside)
+    careful.walk()
+    if before is not None:
+        for finding in before_the_break(
+            reader, careful.log, lambda earlier: verify(reader, origin=earlier, depth=depth).findings
+        ):
+            careful.add(finding.seq, finding.code, finding.detail)
+        careful.sound = not careful.found
+    elif not careful.found:
+        # Other processes may have looked at something else; what this one sees is what is reported.
+        again = Fast(reader, origin, trust, signatures=signatures).knowing(*beside)
+        if jobs > 1 and again.prove():
+            return again
+        careful.add(None, "ledger.verifiers_disagree")
+    return careful
 
 
 class _Careful(Steps):

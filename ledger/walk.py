@@ -60,6 +60,7 @@ from ledger.writer import key_of
 
 MAX_FINDINGS = 1000
 MAX_NAMED = 100
+MAX_DETAIL = 400  # characters
 TABLES = (ENTRY, TILE, HEAD, STREAM, KEY, CHECKPOINT, COSIGNATURE, ANCHOR, SEALED, VAULT)
 KEY_COLUMNS = ("kid", "party", "algorithm", "custody", "public_key", "since", "until", "counted")
 
@@ -88,10 +89,12 @@ class Walk:
         self.findings: list[Finding] = []
         self.found = 0
         self.meant = False
+        self.since = 0
         self.guard_state = "not_checked"
         self.leaves = Leaves(reader, -1)
         self.log_keys = LogKeys()
         self.known_log_keys: list[tuple[NoteKey, ...]] = []  # as they stood one after the other
+        self.log_key_entries: list[int] = []  # where they changed
         self.ring = Ring()
         self.key_numbers: dict[str, int] = {}
         self.streams: dict[str, Stream] = {}
@@ -121,7 +124,7 @@ class Walk:
         """Keep a finding; beyond the limit, count it."""
         self.found += 1
         if len(self.findings) < MAX_FINDINGS:
-            self.findings.append(Finding(seq, code, detail))
+            self.findings.append(Finding(seq, code, detail[:MAX_DETAIL]))
 
     def add_range(self, code: str, start: int, stop: int) -> None:
         """Keep a finding for each position of a range; of an absurdly long one, name the beginning."""
@@ -142,6 +145,7 @@ class Walk:
             trust="file" if self.trust else "self",
             guard=self.guard_state,
             checkpoint_size=self.checkpoint_size,
+            since=self.since,
             signatures=self.signatures,
             anchors_good=self.anchored.good,
             anchors_not_checked=self.anchored.not_checked,
@@ -197,9 +201,9 @@ class Walk:
     def _opening(self, event: Event) -> None:
         if event.body.get("format") != FORMAT or not self.log_keys.current:
             self.add(0, "ledger.opening_malformed", "format" if self.log_keys.current else "log_keys")
-        if self.trust is not None and {
-            key.kid for key in self.ring.all() if key.since == 0
-        } != set(self.trust.root_kids):
+        if self.trust is not None and {key.kid for key in self.ring.all() if key.since == 0} != set(
+            self.trust.root_kids
+        ):
             self.add(0, "ledger.trust_mismatch", "root_keys")
 
     def log_keys_trusted(self) -> None:
@@ -447,10 +451,14 @@ class Walk:
         except Refused as error:
             if event.kind != OPENED:
                 self.add(seq, error.code, error.problems[0].path)
-        if self.log_keys.current and self.log_keys.current not in self.known_log_keys[-1:]:
-            self.known_log_keys.append(self.log_keys.current)
+        self._know_log_keys(seq)
         if event.kind == OPENED and seq == 0:
             self._opening(event)
+
+    def _know_log_keys(self, seq: int) -> None:
+        if self.log_keys.current and self.log_keys.current not in self.known_log_keys[-1:]:
+            self.known_log_keys.append(self.log_keys.current)
+            self.log_key_entries.append(seq)
 
 
 class Ring(KeyRing):

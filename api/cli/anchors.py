@@ -19,7 +19,7 @@ from api.cli.common import (
     print_json,
     telling,
 )
-from api.cli.ledger import show, verify_database
+from api.cli.verifying import Wanted, show, verify_database
 from api.home import open_home
 from api.logs import Logs
 from ledger.event import time_text
@@ -123,7 +123,7 @@ def verify_logs_command(
 ) -> None:
     """Compare every checkpoint in the log of logs with the log as stored; exit 1 when something was found."""
     with telling():
-        report = verify_database(db, trust, origin or _log_of_logs(db))
+        report = verify_database(db, trust, Wanted(origin=origin or _log_of_logs(db)))
     if as_json:
         print_json(report.as_json())
     else:

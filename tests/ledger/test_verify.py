@@ -77,6 +77,7 @@ def test_a_clean_log_verifies(engine: Engine) -> None:
         "meaning": "not_checked",
         "trust": "file",
         "checkpoint": {"size": 12},
+        "since": 0,
         "signatures": 16,
         "anchors": {"good": 0, "not_checked": 0},
         "personal": {"open": 2, "sealed": 0, "redacted": 0},
