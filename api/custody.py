@@ -77,10 +77,15 @@ class KeptKey:
 
 
 class Custody:
-    """The keys in custody of one log."""
+    """The keys in custody of one log.
 
-    def __init__(self, log: int, master: MasterKey) -> None:
+    They are kept under the number ``kept`` of the log that the deployment began with: sealed as they are,
+    they go along when it goes on under another name.
+    """
+
+    def __init__(self, log: int, master: MasterKey, *, kept: int | None = None) -> None:
         self._log = log
+        self._kept = log if kept is None else kept
         self._master = master
 
     def keep(
@@ -97,13 +102,13 @@ class Custody:
         )
         pem = certificate.public_bytes(serialization.Encoding.PEM).decode() if certificate else None
         sealed = self._master.seal(der, self._about(signer.kid))
-        row = {"log": self._log, "kid": signer.kid, "party": party, "sealed": sealed, "certificate": pem}
+        row = {"log": self._kept, "kid": signer.kid, "party": party, "sealed": sealed, "certificate": pem}
         writer.execute(insert(CUSTODY), row)
         return KeptKey(party, signer, certificate)
 
     def of_party(self, reader: Reader, party: str) -> KeptKey:
         """Return the newest active key kept for a party; raise NotFound when there is none."""
-        kept = {row["kid"]: row for row in rows(reader, CUSTODY, log=self._log, party=party)}
+        kept = {row["kid"]: row for row in rows(reader, CUSTODY, log=self._kept, party=party)}
         active = [
             key for key in rows(reader, KEY, log=self._log, party=party)
             if key["kid"] in kept and key["until"] is None
@@ -114,7 +119,7 @@ class Custody:
 
     def by_kid(self, reader: Reader, kid: str) -> KeptKey:
         """Return the key of an identifier; raise NotFound when it is not kept here."""
-        row = one(reader, CUSTODY, log=self._log, kid=kid)
+        row = one(reader, CUSTODY, log=self._kept, kid=kid)
         if row is None:
             raise NotFound(Problem("api.no_key_in_custody", "", {"kid": kid}))
         return self._opened(row)
@@ -128,7 +133,7 @@ class Custody:
         return KeptKey(row["party"], KeySigner(key), certificate)
 
     def _about(self, kid: str) -> str:
-        return f"ctnh-custody-v1 {self._log} {kid}"
+        return f"ctnh-custody-v1 {self._kept} {kid}"
 
 
 def new_kept_key(

@@ -20,16 +20,18 @@ from api.database import upgrade
 from api.recorder import Signing, record
 from api.settings import Settings
 from ledger.db import open_engine, reading, writing
+from ledger.epoch import accepted
 from ledger.erasure import erase_pending
 from ledger.errors import Conflict, NotFound, Problem
 from ledger.guard import Guard
 from ledger.keys import key_fields
 from ledger.note import Kind, NoteSigner
+from ledger.predecessor import newest
 from ledger.publisher import Publisher, last_checkpoint, newest_note
 from ledger.signature import KeySigner, PrivateKey
 from ledger.stamp import split_roots
 from ledger.standing import Floor
-from ledger.store import LOG, rows
+from ledger.store import LOG, log_number, rows
 from ledger.subjects import KEYS, Subjects
 from ledger.trust import Trust
 from ledger.vault import adopt_all
@@ -135,7 +137,7 @@ class Home:
         return split_roots(Path(path).read_bytes()) if path else ()
 
     def close(self) -> None:
-        """Write what still waits and let go of the database; SQLite then folds its journal into the one file."""
+        """Write what waits and let go of the database; SQLite then folds its journal into the one file."""
         self.ledger.close()
         self.engine.dispose()
 
@@ -153,20 +155,27 @@ def open_home(settings: Settings, clock: Clock = wall_clock) -> Home:
         engine.dispose()
         facts = {"found": ", ".join(origins), "expected": settings.origin}
         raise Conflict(Problem("api.origin_differs", "", facts))
-    signers = _log_signers(settings)
+    with reading(engine) as reader:
+        # After an epoch break the deployment goes on under another name; its settings stay as they are.
+        origin = newest(reader, settings.origin)
+    signers = _log_signers(settings, origin)
     subjects = Subjects(vault_folder(settings), settings.origin)
     judge = Judge(reference.default())
-    ledger = Ledger(engine, settings.origin, judge=judge, signer=signers[0], subjects=subjects)
+    ledger = Ledger(engine, origin, judge=judge, signer=signers[0], subjects=subjects)
     master = MasterKey.load(settings.data_dir, settings.master_passphrase)
     ca = CertificateAuthority.from_pem((settings.data_dir / "ca.pem").read_bytes())
-    guard = _guard(settings)
+    with reading(engine) as reader:
+        ledger.accepted = accepted(reader, ledger.log)
+        first = log_number(reader, settings.origin)
+    assert first is not None, "the first log stays in the database"
+    guard = guard_of(settings, origin)
     floor = Floor(ledger.log, guard)
     ledger.bar(floor)
     home = Home(
         settings=settings,
         engine=engine,
         ledger=ledger,
-        custody=Custody(ledger.log, master),
+        custody=Custody(ledger.log, master, kept=first[0]),
         ca=ca,
         signers=signers,
         clock=clock,
@@ -201,9 +210,15 @@ def kept_subjects(settings: Settings, origin: str) -> Subjects | None:
     return Subjects(folder, origin) if there else None
 
 
-def _guard(settings: Settings) -> Guard:
-    """Return the guard; what version 0.1 remembered in its place becomes the first note."""
-    guard = Guard(Path(settings.guard) if settings.guard else settings.data_dir / GUARD)
+def guard_of(settings: Settings, origin: str) -> Guard:
+    """Return the guard of a log; what version 0.1 remembered in its place becomes the first note.
+
+    A log that goes on under another name has a journal of its own beside the first.
+    """
+    path = Path(settings.guard) if settings.guard else settings.data_dir / GUARD
+    if origin != settings.origin:
+        return Guard(path.with_name(f"{path.name}.{origin.rpartition('/')[2]}"))
+    guard = Guard(path)
     memory = settings.data_dir / _MEMORY_0_1
     if memory.exists():
         if guard.last() is None:
@@ -278,15 +293,15 @@ def party_signing(home: Home, party: str, role: str) -> Signing:
         return Signing(party, role, home.custody.of_party(reader, party).signer)
 
 
-def _log_signers(settings: Settings) -> tuple[NoteSigner, ...]:
+def _log_signers(settings: Settings, origin: str) -> tuple[NoteSigner, ...]:
     """Return the log's keys; a log that was opened with the Ed25519 one alone goes on so."""
     key = _load_key(settings.data_dir / "log.pem")
     assert isinstance(key, ed25519.Ed25519PrivateKey)
-    signers = [NoteSigner(settings.origin, key)]
+    signers = [NoteSigner(origin, key)]
     if (second := settings.data_dir / POST_QUANTUM).exists():
         key = _load_key(second)
         assert isinstance(key, mldsa.MLDSA44PrivateKey)
-        signers.append(NoteSigner(settings.origin, key, Kind.MLDSA44))
+        signers.append(NoteSigner(origin, key, Kind.MLDSA44))
     return tuple(signers)
 
 

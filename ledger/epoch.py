@@ -23,7 +23,7 @@ from ledger.errors import Conflict, Malformed, NotAllowed, Problem, Refused
 from ledger.event import Event, parse
 from ledger.keys import Key, KeyRing
 from ledger.log_keys import ROOTS_NEEDED, LogKeys, is_root
-from ledger.predecessor import Predecessor, first_event, malformed, newest, predecessor, predecessor_of
+from ledger.predecessor import Predecessor, first_event, malformed, predecessor, predecessor_of
 from ledger.prepared import Appended
 from ledger.report import Finding
 from ledger.statements import inserting
@@ -230,12 +230,6 @@ def _log_keys(reader: Reader, log: int) -> LogKeys:
         except Refused:
             continue
     return keys
-
-
-def closed(reader: Reader, origin: str) -> Problem | None:
-    """Return why nothing more is written to a log that goes on under another name, None for any other."""
-    successor = newest(reader, origin)
-    return None if successor == origin else Problem("ledger.log_closed", "", {"successor": successor})
 
 
 def accepted(reader: Reader, log: int) -> dict[str, datetime]:

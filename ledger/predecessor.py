@@ -96,6 +96,12 @@ def newest(reader: Reader, origin: str) -> str:
         origin = found[1]
 
 
+def closed(reader: Reader, origin: str) -> Problem | None:
+    """Return why nothing more is written to a log that goes on under another name, None for any other."""
+    successor = newest(reader, origin)
+    return None if successor == origin else Problem("ledger.log_closed", "", {"successor": successor})
+
+
 def first_event(reader: Reader, log: int) -> Event | None:
     """Return the event of entry 0, None where there is none; raise Malformed when it is not legible."""
     event = reader.execute(select(ENTRY.c.event).where(ENTRY.c.log == log, ENTRY.c.seq == 0)).scalar()

@@ -6,7 +6,8 @@ from ledger.checkpoint import claimed_checkpoint
 from ledger.db import Reader
 from ledger.errors import Conflict, Problem
 from ledger.guard import Guard
-from ledger.store import CHECKPOINT, HEAD, one, tile_reader
+from ledger.predecessor import closed
+from ledger.store import CHECKPOINT, HEAD, one, origin_of, tile_reader
 from ledger.tiles import root_at
 
 
@@ -65,7 +66,8 @@ class Floor:
 
     def look(self, reader: Reader) -> Problem | None:
         """Compare log and guard anew; return what keeps the log from going on."""
-        self.problem = standing(reader, self._log, self._guard)
+        successor = closed(reader, origin_of(reader, self._log))
+        self.problem = successor or standing(reader, self._log, self._guard)
         return self.problem
 
     def __call__(self, size: int) -> Problem | None:

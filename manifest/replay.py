@@ -6,6 +6,7 @@ auditor's answer to whether what stands in the ledger was allowed to be written.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace as dataclass_replace
 from typing import Any
 
 from sqlalchemy import Boolean, Date, String, Table, delete, insert, select, text
@@ -15,14 +16,17 @@ from ledger.db import Reader, Row, Writer, is_sqlite
 from ledger.errors import NotAllowed, Problem, Refused
 from ledger.event import Event
 from ledger.keys import KeyRing, ended, introduced
+from ledger.predecessor import predecessor_of
 from ledger.prepared import Act
 from ledger.report import Finding
-from ledger.store import ENTRY, KEY, STREAM, StoredEntry, entries
+from ledger.store import ENTRY, KEY, STREAM, StoredEntry, entries, log_number
 from manifest.acts import read_stored
 from manifest.reference import Reference
 from manifest.service import Judge
 from manifest.views import LOT, VIEW_TABLES
 
+# Columns that hold the position of an entry.
+_PLACES = ("seq", "since", "until")
 Names = tuple[str, ...]
 Values = tuple[Any, ...]
 
@@ -98,6 +102,29 @@ class MemoryReads(Reads):
                 old = rows.get(key) or blank | filled(key) | {column: 0}
                 rows.put(old | {column: int(old[column] or 0) + amount})
 
+    def take_over(self, log: int, size: int) -> None:
+        """Move every row into another log, its positions ``size`` further back."""
+        self.log, self.size = log, 0
+        for name, rows in self.tables.items():
+            moved = [moved_row(row, log, size) for row in rows.rows.values()]
+            self.tables[name] = _Rows(rows.table)
+            for row in moved:
+                self.tables[name].put(row)
+
+
+def moved_row(row: Mapping[str, Any], log: int, size: int) -> Row:
+    """Return a row as it stands in the log that goes on after ``size`` entries of its own."""
+    places = {name: row[name] - size for name in _PLACES if row.get(name) is not None}
+    return {**row, **({"log": log} if "log" in row else {}), **places}
+
+
+class _Ring(KeyRing):
+    def shift(self, size: int) -> None:
+        """Count positions from ``size`` on."""
+        for kid, key in self._keys.items():
+            until = None if key.until is None else key.until - size
+            self._keys[kid] = dataclass_replace(key, since=key.since - size, until=until)
+
 
 class Replay:
     """A replay of a log: `reads` holds the views as they stand after the entries taken so far."""
@@ -105,7 +132,15 @@ class Replay:
     def __init__(self, log: int, reference: Reference) -> None:
         self.reads = MemoryReads(log)
         self._judge = Judge(reference)
-        self._ring = KeyRing()
+        self._ring = _Ring()
+
+    def go_on(self, log: int, size: int) -> None:
+        """Take the views over into the log that goes on from this one after ``size`` entries.
+
+        Positions count from the first entry of the new log, so those so far are below zero.
+        """
+        self.reads.take_over(log, size)
+        self._ring.shift(size)
 
     def take(self, stored: StoredEntry) -> None:
         """Judge the next entry and write what follows; raise Refused when it was not allowed."""
@@ -135,9 +170,14 @@ class Replay:
                 )
 
 
-def replay(stored: Iterable[StoredEntry], log: int, reference: Reference) -> tuple[Replay, list[Finding]]:
-    """Return the replay of entries, and a finding for each one that the judge would not have let in."""
-    done = Replay(log, reference)
+def replay(
+    stored: Iterable[StoredEntry], log: int, reference: Reference, before: Replay | None = None
+) -> tuple[Replay, list[Finding]]:
+    """Return the replay of entries, and a finding for each one that the judge would not have let in.
+
+    With the replay of the log ``before``, it goes on from there.
+    """
+    done = before or Replay(log, reference)
     findings = []
     for entry in stored:
         try:
@@ -147,12 +187,26 @@ def replay(stored: Iterable[StoredEntry], log: int, reference: Reference) -> tup
     return done, findings
 
 
+def replay_before(reader: Reader, log: int, reference: Reference) -> tuple[Replay | None, list[Finding]]:
+    """Return where a log with a predecessor begins, and what was not allowed in the latter; else None."""
+    before = predecessor_of(reader, log)
+    found = None if before is None else log_number(reader, before.origin)
+    if before is None or found is None:
+        return None, []
+    earlier, findings = replay_before(reader, found[0], reference)
+    done, more = replay(entries(reader, found[0], stop=before.size), found[0], reference, earlier)
+    done.go_on(log, before.size)
+    moved = [Finding(None, one.code, f"{before.origin} {one.seq}: {one.detail}") for one in more]
+    return done, [*findings, *moved]
+
+
 def audit(reference: Reference) -> Any:
     """Return the verification step that replays the ledger and compares every view with its table."""
 
     def step(reader: Reader, log: int) -> Iterator[Finding]:
-        done, findings = replay(entries(reader, log), log, reference)
-        yield from findings
+        before, earlier = replay_before(reader, log, reference)
+        done, findings = replay(entries(reader, log), log, reference, before)
+        yield from (*earlier, *findings)
         for table in VIEW_TABLES:
             expected = done.reads.tables[table.name]
             yield from _compare(reader, log, table, expected, done.reads.tables[LOT.name])
@@ -213,10 +267,11 @@ def _seq(row: Row, lots: _Rows) -> int | None:
 
 def rebuild(writer: Writer, log: int, reference: Reference) -> list[Finding]:
     """Write the views anew from the ledger; return a finding for each entry that was not allowed in."""
-    done, findings = replay(list(entries(writer, log)), log, reference)
+    before, earlier = replay_before(writer, log, reference)
+    done, findings = replay(list(entries(writer, log)), log, reference, before)
     for table in VIEW_TABLES:
         writer.execute(delete(table).where(table.c.log == log))
         made = list(done.reads.tables[table.name].rows.values())
         if made:
             writer.execute(insert(table), made)
-    return findings
+    return [*earlier, *findings]

@@ -63,6 +63,7 @@ LISTS: dict[str, tuple[str, ...]] = {
         "guard_not_checked",
         "guard_adopted",
         "recovered",
+        "epoch_begun",
         "erased",
         "disclosure_valid",
         "exporting",

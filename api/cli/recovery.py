@@ -1,11 +1,15 @@
 """`ctnh ledger guard …`, `recover` and `epoch`: going on after a database or a guard was lost."""
 
+import re
+from dataclasses import dataclass
 from typing import Annotated
 
 import httpx
 import typer
 
+from api.cli.admin import write_trust
 from api.cli.common import GOOD, WRONG, AsJson, Db, chosen, describe, language, out, print_json, telling
+from api.epoch import ACCEPTED_DAYS, break_epoch
 from api.home import Home, open_home
 from api.recorder import record
 from ledger.checkpoint import claimed_checkpoint
@@ -143,3 +147,53 @@ def recover_from(home: Home, where: str, *, partial: bool = False) -> Recovered:
         if partial:
             wanted = max((one for one in signed if one.size <= has), key=lambda one: one.size, default=wanted)
         return recover(log, lambda start: suffix(copy, start, keys, log.origin), wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Positions as they are written on a command line: ``FROM-TO``, the last one included."""
+
+    start: int
+    stop: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Range":
+        """Return the range of a text; raise BadParameter when it is none."""
+        found = re.fullmatch(r"([0-9]{1,15})-([0-9]{1,15})", text)
+        if found is None or int(found[1]) > int(found[2]):
+            raise typer.BadParameter("FROM-TO")
+        return cls(int(found[1]), int(found[2]) + 1)
+
+
+def epoch_command(
+    cause: Annotated[str, typer.Option("--cause", help="How the entries were lost.")],
+    lost: Annotated[
+        Range,
+        typer.Option("--lost", parser=Range.parse, help="Positions lost for good: FROM-TO, both included."),
+    ],
+    db: Db = None,
+    days: Annotated[
+        int,
+        typer.Option("--accept-days", min=0, max=3650, help="How long acts signed for the old name count."),
+    ] = ACCEPTED_DAYS,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Close the log for ever and go on under a new name.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go on under a new name after a real loss: a declaration signed by the root keys, in entry 0."""
+    with telling():
+        home = open_home(chosen(db))
+        try:
+            if not yes:
+                raise Conflict(Problem("api.yes_missing"))
+            old = home.ledger.origin
+            home = break_epoch(home, lost=(lost.start, lost.stop), cause=cause, days=days)
+            trust = write_trust(home.folder.parent / "trust.json", home.trust().to_json())
+        finally:
+            home.close()
+    answer = {"closed": old, "origin": home.ledger.origin, "trust": str(trust)}
+    if as_json:
+        print_json(answer)
+    else:
+        out.print(wording.text("epoch_begun", answer, language()), markup=False)

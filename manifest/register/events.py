@@ -30,7 +30,10 @@ class CodeMass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogOpened(Body):
-    """The operator opened the log: format, keys that sign checkpoints, root keys, reference data."""
+    """The operator opened the log: format, keys that sign checkpoints, root keys, reference data.
+
+    A log that goes on from another names its ``predecessor``, and until when it takes what was signed for it.
+    """
 
     kind: ClassVar[str] = "log.opened.v1"
     format: Annotated[int, Field(ge=1, le=1)]
@@ -38,6 +41,8 @@ class LogOpened(Body):
     log_keys: Annotated[tuple[str, ...], Field(min_length=1, max_length=4)]
     root_keys: Annotated[tuple[dict[str, str], ...], Field(min_length=2, max_length=8)]
     reference: dict[str, str]
+    predecessor: dict[str, str | int | dict[str, int]] | None = None
+    accept_until: Short | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

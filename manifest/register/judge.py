@@ -102,6 +102,8 @@ def _opened(
     parties = {key.party for key in keys} | {actor.party for actor in event.actors}
     if len(parties) != 1:
         refuse([Problem("manifest.operator_ambiguous", "/body/root_keys")])
+    if body.predecessor is not None:
+        return []  # the operator's row, like all others, was taken over
     row = {
         "name": body.operator,
         "roles": f"{Role.OPERATOR},{Role.SERVICE}",

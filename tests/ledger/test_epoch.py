@@ -15,7 +15,15 @@ from ledger.event import Actor, Event, parse
 from ledger.guard import Guard
 from ledger.keys import key_fields
 from ledger.note import NoteSigner
-from ledger.predecessor import Predecessor, newest, next_origin, predecessor, predecessor_of, whole_stream
+from ledger.predecessor import (
+    Predecessor,
+    closed,
+    newest,
+    next_origin,
+    predecessor,
+    predecessor_of,
+    whole_stream,
+)
 from ledger.publisher import publish
 from ledger.report import Report
 from ledger.store import ENTRY, KEY, STREAM, TILE, rows
@@ -153,13 +161,13 @@ def test_an_event_of_the_predecessor_after_its_time_is_found(broken: Broken) -> 
 
 def test_the_old_log_is_closed(broken: Broken) -> None:
     with reading(broken.engine) as reader:
-        assert epoch.closed(reader, ORIGIN) is None
+        assert closed(reader, ORIGIN) is None
     broken.go_on()
     with reading(broken.engine) as reader:
-        problem = epoch.closed(reader, ORIGIN)
+        problem = closed(reader, ORIGIN)
         assert problem is not None
         assert (problem.code, problem.facts) == ("ledger.log_closed", {"successor": SECOND})
-        assert epoch.closed(reader, SECOND) is None
+        assert closed(reader, SECOND) is None
         assert verify(reader, origin=ORIGIN).ok
 
 
