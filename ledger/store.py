@@ -294,7 +294,7 @@ def entries(
     if stop is not None:
         query = query.where(ENTRY.c.seq < stop)
     for row in reader.execute(query.execution_options(yield_per=batch)).mappings():
-        entry = stored(row, origin, before)
+        entry = stored(dict(row), origin, before)
         before = entry.hash
         yield entry
 

@@ -40,6 +40,7 @@ class Bulk:
     text: str = "Chất thải lây nhiễm " * 25
     counted: int = 1_000_000  # beyond the numbers of the world's own events
     _streams: list[_Stream] = field(default_factory=list)
+    _next: int = 0
 
     def __post_init__(self) -> None:
         self._random = random.Random(7)  # noqa: S311  which stream goes on is no secret

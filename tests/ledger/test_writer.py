@@ -22,19 +22,20 @@ from sqlalchemy.event import listen, remove
 
 from ledger.changes import RECORDED_AT, SEQ, Add, Change, Insert, Put, Reads
 from ledger.checkpoint import open_receipt
-from ledger.db import Writer, reading
+from ledger.db import Row, Writer, reading
 from ledger.entry import Envelope, entry_hash
-from ledger.errors import Conflict, Malformed, RuleBroken
+from ledger.errors import Conflict, Malformed, NotAllowed, RuleBroken
 from ledger.event import Actor
 from ledger.keys import OPENED, key_fields
+from ledger.prepared import Act
 from ledger.signature import P256_ORDER, Algorithm, Scheme, SignatureLine, b64, pae
 from ledger.store import (
     ENTRY,
     HEAD,
     LOG,
+    SEALED,
     TILE,
     TILE_WIDTH,
-    SEALED,
     entries,
     entry_at,
     leaf_hashes,
@@ -46,7 +47,7 @@ from ledger.types import UtcDateTime
 from ledger.vault import Secret, commit, find_secrets
 from ledger.verify import verify
 from ledger.walk import TABLES
-from ledger.writer import Act, Ledger
+from ledger.writer import Ledger
 from tests.ledger.world import ORIGIN, START, World, accept, envelope, note_signer, signer
 
 METADATA = MetaData()
@@ -271,7 +272,7 @@ def test_what_changed_meanwhile_is_judged_again(world: World) -> None:
 
 def test_the_second_judgement_stands_under_the_lock(world: World) -> None:
     """What it sees nobody can change any more: it refuses, or its entry follows at once."""
-    refused = []
+    refused: list[Row | None] = []
 
     def judge(reads: Reads, act: Act) -> tuple[Change, ...]:
         meddler(reads, act)

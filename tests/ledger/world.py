@@ -19,12 +19,13 @@ from ledger.entry import Envelope
 from ledger.event import Actor, Event
 from ledger.keys import HOLDER, OPENED, REGISTERED, REVOKED, ROTATED, key_fields
 from ledger.note import Kind, NoteKey, NoteSigner
+from ledger.prepared import Act
 from ledger.publisher import publish
 from ledger.signature import Algorithm, KeySigner, PrivateKey
 from ledger.subjects import Subjects
 from ledger.trust import Trust
 from ledger.vault import Secret, commit
-from ledger.writer import Act, Judge, Ledger, Recorded
+from ledger.writer import Judge, Ledger, Recorded
 
 ORIGIN = "ledger.example/notes"
 NOTE = "note.written.v1"

@@ -10,16 +10,17 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
-from ledger.changes import Add, write
+from ledger.apply import Changes
+from ledger.changes import Add
 from ledger.db import reading, writing
 from ledger.entry import Envelope
 from ledger.errors import Conflict, Refused
 from ledger.event import Actor, Event
 from ledger.ids import uuid7
 from ledger.keys import key_fields
+from ledger.prepared import Prepared
 from ledger.signature import KeySigner, Scheme, SignatureLine, b64, pae, sign
 from ledger.store import STREAM, one
-from ledger.writer import Prepared
 from manifest import events as e
 from manifest.body import Body
 from manifest.register import events as r
@@ -1230,7 +1231,9 @@ def test_a_balance_below_zero_is_refused_by_the_table_itself(stage: Stage) -> No
 
     def overdraw() -> None:
         with writing(stage.world.engine, stage.world.ledger.log) as writer:
-            write(writer, stage.world.ledger.log, [Add(BALANCE, key, "grams", -HALF - 1)], {})
+            changes = Changes(stage.world.ledger.log)
+            changes.gather([Add(BALANCE, key, "grams", -HALF - 1)], {})
+            changes.write(writer)
 
     with pytest.raises(Conflict) as refused:
         overdraw()
