@@ -133,10 +133,14 @@ def pull_command(
     name: Name,
     logs: MaybeVkeys = None,
     trust: TrustFile = None,
+    bearer: Annotated[
+        Path | None,
+        typer.Option("--bearer-file", help="File with the API key for a log whose entries are not public."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring the copy of one log up to date; interrupted, the next pull goes on where this one stopped."""
-    with telling(), httpx.Client() as http:
+    with telling(), httpx.Client(headers=_bearer(bearer)) as http:
         origin, keys = _one_log(logs, trust)
         mirror = Mirror(state, {origin: keys}, cosigner(state, name))
         head = mirror.pull(source(where, http), origin, now=wall_clock())
@@ -157,6 +161,10 @@ def serve_mirror(state: State, logs: Vkeys, name: Name, host: Host = "127.0.0.1"
         for origin in mirror.logs:
             out.print(f"{mirror.place(origin).name} {origin}", markup=False)
         _serve(mirror_app(mirror, wall_clock), host, port)
+
+
+def _bearer(path: Path | None) -> dict[str, str]:
+    return {} if path is None else {"Authorization": f"Bearer {path.read_text(encoding='utf-8').strip()}"}
 
 
 def _one_log(vkeys: str | None, trust: Path | None) -> tuple[str, list[NoteKey]]:

@@ -16,14 +16,19 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli.app import app
+from api.cosigning import Cosigners
+from api.main import create_app
 from api.witness import ED25519_FILE, MLDSA_FILE, cosigner, witness_app
 from ledger import policy as policies
+from ledger.db import reading
 from ledger.errors import Malformed
 from ledger.mirror import suffix
 from ledger.note import open_note, parse_vkey
 from ledger.remote import source
+from ledger.store import entries
 from ledger.trust import Trust
 from ledger.witness import MAX_BODY_BYTES, Client, Request, Witness, gather
+from tests.api.homes import AUTHORITY, Furnished
 from tests.ledger.tlog import ORIGIN, START, Tlog, cosigners, served
 
 LOG = Tlog(40)
@@ -215,3 +220,40 @@ def test_the_mirror_commands_copy_a_log_and_give_it_back(tmp_path: Path) -> None
         copy = source(f"{url}/{Path(found['folder']).name}", http)
         assert list(suffix(copy, 7, LOG.keys, ORIGIN)) == LOG.entries[7:]
         assert open_note(copy.note(), [parse_vkey(text) for text in vkeys]).text == LOG.checkpoint(40).text
+
+
+def test_a_deployment_is_cosigned_watched_and_mirrored(furnished: Furnished, tmp_path: Path) -> None:
+    home = furnished.home
+    origin, keys = home.ledger.origin, home.trust().log_keys
+    witness = Witness(tmp_path / "w.db", {origin: keys}, cosigners(NAME))
+    size, _ = home.checkpoint()
+    (tmp_path / "trust.json").write_bytes(home.trust().to_json())
+    (tmp_path / "key").write_text(furnished.keys[AUTHORITY] + "\n", encoding="utf-8")
+    with served(witness_app(witness, home.clock)) as at, served(create_app(home)) as url:
+        policy = policies.parse(f"witness w {witness.signers[1].key} {at}\nquorum w\n".encode())
+        gathered = Cosigners(home, policy).ask()
+        assert gathered is not None
+        assert gathered.quorum
+        (tmp_path / "policy").write_text(f"witness w {witness.signers[1].key}\nquorum w\n", encoding="utf-8")
+        log, common = f"{url}/log", ["--trust", str(tmp_path / "trust.json"), "--json"]
+        look = ["ledger", "monitor", log, "--state", str(tmp_path / "s"), *common]
+        watched = run.invoke(app, [*look, "--policy", str(tmp_path / "policy")])
+        assert (watched.exit_code, json.loads(watched.stdout)["size"]) == (0, size), watched.output
+        command = [
+            "ledger",
+            "mirror",
+            "pull",
+            log,
+            "--state",
+            str(tmp_path / "m"),
+            "--name",
+            "m.example",
+            *common,
+        ]
+        assert run.invoke(app, command).exit_code == 2, "entries are not public"
+        pulled = run.invoke(app, [*command, "--bearer-file", str(tmp_path / "key")])
+        assert pulled.exit_code == 0, pulled.output
+    with reading(home.engine) as reader, httpx.Client() as http:
+        expected = [entry.data for entry in entries(reader, home.ledger.log)]
+        copy = source(json.loads(pulled.stdout)["folder"], http)
+        assert list(suffix(copy, 2, keys, origin)) == expected[2:]

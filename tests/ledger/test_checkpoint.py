@@ -137,6 +137,7 @@ def test_a_signed_text_that_is_no_receipt_is_refused(text: str) -> None:
         PROOF.to_text().replace("extra ", "extra  "),
         PROOF.to_text().replace("extra ", "Extra "),
         PROOF.to_text().replace("index 3", "index 3 "),
+        PROOF.to_text().replace("index 3", "place 3"),
         PROOF.to_text().replace("index 3", "index -3"),
         PROOF.to_text().replace("index 3", f"index {2**63}"),
         PROOF.to_text().replace("index 3\n", "index 3\nAAAA\n"),
