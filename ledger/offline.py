@@ -11,15 +11,17 @@ The files may be anybody's: a size that is no more than a claim ends the walk af
 are not there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ledger.checkpoint import Checkpoint, claimed_checkpoint, open_checkpoint
 from ledger.errors import Malformed, Refused
 from ledger.exported import ExportFiles
 from ledger.note import MAX_NOTE_BYTES
+from ledger.predecessor import Predecessor
 from ledger.report import Report
-from ledger.succession import Findings, Succession
+from ledger.succession import Earlier, Findings, Succession
 from ledger.tiles import (
     HASH_BYTES,
     TILE_BYTES,
@@ -29,7 +31,7 @@ from ledger.tiles import (
     range_at,
     root_at,
 )
-from ledger.tree import EMPTY_ROOT
+from ledger.tree import EMPTY_ROOT, CompactRange
 from ledger.trust import Trust
 
 MAX_MISSING = 100
@@ -38,14 +40,19 @@ Progress = Callable[[int, int], None]
 """Told how many entries are done, of how many."""
 
 
-def check_export(folder: Path, trust: Trust, *, progress: Progress | None = None) -> Report:
-    """Check an exported log and report; raises nothing for what the files hold."""
+def check_export(
+    folder: Path, trust: Trust, *, before: Sequence[Path] = (), progress: Progress | None = None
+) -> Report:
+    """Check an exported log and report; raises nothing for what the files hold.
+
+    ``before`` are the exports of the logs that it goes on from, the latest first.
+    """
     findings = Findings()
     files = ExportFiles(folder, findings)
     if (found := _checkpoint(files)) is None:
         return _report(trust, findings)
     note, claimed = found
-    with Succession(trust, findings) as succession:
+    with Succession(trust, findings, _before(before, findings)) as succession:
         walk = _Walk(files, succession, _kept(trust), claimed)
         whole = walk.entries(progress)
         succession.check_log_keys()
@@ -93,6 +100,50 @@ def _is_signed(note: str, size: int, trust: Trust, succession: Succession, what:
         succession.findings.add(None, error.code, what)
         return False
     return True
+
+
+def _before(folders: Sequence[Path], findings: Findings) -> Earlier | None:
+    """Return how to replay the predecessor from its export, None without one."""
+    if not folders:
+        return None
+
+    @contextmanager
+    def survivors(named: Predecessor) -> Iterator[Succession]:
+        found = Findings()
+        # Nothing is believed of it but what the new log's entry 0 says.
+        unknown = Trust(named.origin, (), ())
+        with Succession(unknown, found, _before(folders[1:], found)) as earlier:
+            if (code := _replay(ExportFiles(folders[0], found), earlier, named)) is not None:
+                findings.add(0, "ledger.predecessor_mismatch", code)
+            for one in found.kept:
+                if one.code != "ledger.trust_mismatch":
+                    findings.add(None, one.code, f"{named.origin}, {one.seq}: {one.detail}")
+            yield earlier
+
+    return survivors
+
+
+def _replay(files: ExportFiles, earlier: Succession, named: Predecessor) -> str | None:
+    """Replay the entries that survive; return why they are not those that were named, None when they are."""
+    tree, at_note = CompactRange(), None
+    try:
+        note = claimed_checkpoint(named.note, named.origin)
+        exported = _checkpoint(files)
+        size = 0 if exported is None else exported[1].size
+        for start in range(0, min(size, named.size), TILE_WIDTH):
+            entries = files.bundle(Place(None, start // TILE_WIDTH, min(TILE_WIDTH, size - start)))
+            if entries is None:
+                break
+            for data in entries[: named.size - start]:
+                tree.push(earlier.take(tree.size, data, None))
+                at_note = tree.root() if tree.size == note.size else at_note
+        if (tree.size, tree.root()) != (named.size, named.root):
+            return "ledger.checkpoint_mismatch"
+        open_checkpoint(named.note, earlier.log_keys.at(max(tree.size, 1)), named.origin)
+    except Refused as error:
+        return error.code
+    same = note.size <= named.lost[1] and at_note in {None, note.root}
+    return None if same else "ledger.checkpoint_mismatch"
 
 
 def _report(

@@ -6,17 +6,21 @@ one damaged entry is named once.
 """
 
 import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 from ledger.entry import ZERO, Entry, entry_hash, parse_entry
+from ledger.erasure import read_erasure
 from ledger.errors import Malformed, NotAllowed, Problem, Refused
 from ledger.event import Event, parse
-from ledger.keys import OPENED, KeyRing, check_signatures, ended, introduced
-from ledger.log_keys import LogKeys, check_roots
+from ledger.keys import OPENED, Key, KeyRing, check_signatures, ended, introduced
+from ledger.log_keys import LogKeys, check_roots, is_root
 from ledger.note import NoteKey
-from ledger.predecessor import predecessor
+from ledger.predecessor import Predecessor, predecessor
 from ledger.report import FORMAT, Finding
 from ledger.trust import Trust
 
@@ -45,15 +49,25 @@ class Findings:
             self.kept.append(Finding(seq, code, detail))
 
 
+Earlier = Callable[[Predecessor], AbstractContextManager["Succession"]]
+"""Give the state of the named predecessor after the entries that survive."""
+
+
+class _Ring(KeyRing):
+    def put(self, key: Key) -> None:
+        self._keys[key.kid] = key
+
+
 class Succession:
     """The state of a log after the entries so far; `take` checks the next. Use it as a context manager."""
 
-    def __init__(self, trust: Trust, findings: Findings) -> None:
+    def __init__(self, trust: Trust, findings: Findings, earlier: Earlier | None = None) -> None:
         self.log_keys = LogKeys()
         self.signatures = 0
         self._trust = trust
         self.findings = findings
-        self._ring = KeyRing()
+        self._earlier = earlier
+        self._ring = _Ring()
         self._accepted: dict[str, datetime] = {}  # other origins whose events count, and until when
         self._log_key_sets: list[set[NoteKey]] = []  # as they stood one after the other
         self._damaged = False
@@ -152,6 +166,10 @@ class Succession:
             self.findings.add(seq, "ledger.opening_malformed" if seq == 0 else error.code, "log_keys")
         if self.log_keys.current and set(self.log_keys.current) not in self._log_key_sets[-1:]:
             self._log_key_sets.append(set(self.log_keys.current))
+        try:
+            read_erasure(event)
+        except Malformed as error:
+            self.findings.add(seq, error.code, "erasure")
         if seq == 0:
             self._opening(event)
 
@@ -166,10 +184,46 @@ class Succession:
             self.findings.add(0, error.code, "predecessor")
             return
         if before is not None:
-            # Keys and streams begin as the predecessor left them, which the files here do not say.
             self._accepted[before.origin] = before.accept_until
+            self._go_on_from(before)
+
+    def _go_on_from(self, before: Predecessor) -> None:
+        """Begin with keys and streams as the predecessor left them, where its entries are at hand."""
+        if self._earlier is None:
             self.findings.add(0, "ledger.predecessor_missing", before.origin)
             self._damaged = True
+            return
+        roots = {key.kid for key in self._ring.all()}
+        with self._earlier(before) as left:
+            for key in left.keys:
+                if key.kid not in roots:
+                    until = None if key.until is None else key.until - before.size
+                    self._ring.put(replace(key, since=key.since - before.size, until=until))
+            for kid in sorted(roots):
+                # Nobody may take a log over by going on with it.
+                if not left.has_root(kid):
+                    self.findings.add(0, "ledger.root_keys_missing", kid)
+            self._base.executemany("INSERT INTO stream VALUES (?, ?)", left.streams())
+            self._damaged = left.damaged
+
+    @property
+    def damaged(self) -> bool:
+        """Whether an entry is lost, so that what later ones rest on may have been in it."""
+        return self._damaged
+
+    @property
+    def keys(self) -> list[Key]:
+        """Every key so far, in the order of registration."""
+        return self._ring.all()
+
+    def has_root(self, kid: str) -> bool:
+        """Tell whether a key is a root key of the log and still in force."""
+        key = self._ring.get(kid)
+        return key is not None and key.until is None and is_root(key, self._ring.ended_at)
+
+    def streams(self) -> list[tuple[str, str]]:
+        """Return name and head of every stream."""
+        return self._base.execute("SELECT name, head FROM stream").fetchall()
 
     def check_log_keys(self) -> None:
         """Compare the trust file, made at whatever time, with the sets of log keys that there were."""

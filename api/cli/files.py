@@ -40,6 +40,10 @@ def verify_command(
         Path, typer.Argument(help="A PDF, a .proof / .tlog-proof file, or the folder of an exported log.")
     ],
     trust: TrustFile = None,
+    before: Annotated[
+        list[Path] | None,
+        typer.Option("--before", help="Export of the log that this one goes on from (again: before that)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a file offline: signatures, changes, fields, and what the ledger says of it; or a whole log."""
@@ -52,7 +56,7 @@ def verify_command(
             raise NotFound(Problem("api.trust_missing", "", {"place": str(file.parent)}))
         if file.is_dir():
             with counting("verifying") as progress:
-                report = check_export(file, believed, progress=progress)
+                report = check_export(file, believed, before=before or (), progress=progress)
             _show_log(report, as_json=as_json)
         if file.suffix in {".proof", ".tlog-proof"}:
             result = _verify_proof(file, believed)

@@ -94,6 +94,7 @@ def test_there_is_no_proof_outside_the_tree() -> None:
         with pytest.raises(ValueError, match="outside"):
             consistency_proof(LEAVES[:3], old)
     assert not verify_inclusion(LEAVES[0], 0, 0, (), EMPTY_ROOT)
+    assert not verify_inclusion(LEAVES[1], 1, 1, (LEAVES[0],), naive(0, 2))
     assert not verify_inclusion(LEAVES[0], 0, 1, (), LEAVES[0][:31])
     assert not verify_consistency(0, 1, (), EMPTY_ROOT, LEAVES[0])
     assert not verify_consistency(2, 1, (), LEAVES[0], LEAVES[0])
@@ -121,7 +122,9 @@ def test_a_growing_tree_does_not_mind_how_leaves_come(size: int, cuts: list[int]
         assert (again.size, again.nodes) == (tree.size, tree.nodes)
         if stop < size:
             again.push(LEAVES[stop])
-            assert again.root() == naive(0, stop + 1)
+            whole = CompactRange()
+            whole.extend(LEAVES[: stop + 1])
+            assert (again.size, again.nodes) == (whole.size, whole.nodes)
 
 
 def test_the_nodes_are_complete_subtrees_from_left_to_right() -> None:
