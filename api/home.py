@@ -168,7 +168,7 @@ def open_home(settings: Settings, clock: Clock = wall_clock) -> Home:
         ledger.accepted = accepted(reader, ledger.log)
         first = log_number(reader, settings.origin)
     assert first is not None, "the first log stays in the database"
-    guard = guard_of(settings, origin)
+    guard = _guard(settings, origin)
     floor = Floor(ledger.log, guard)
     ledger.bar(floor)
     home = Home(
@@ -210,15 +210,17 @@ def kept_subjects(settings: Settings, origin: str) -> Subjects | None:
     return Subjects(folder, origin) if there else None
 
 
-def guard_of(settings: Settings, origin: str) -> Guard:
-    """Return the guard of a log; what version 0.1 remembered in its place becomes the first note.
-
-    A log that goes on under another name has a journal of its own beside the first.
-    """
+def guard_path(settings: Settings, origin: str) -> Path:
+    """Return where the guard of a log lies; what goes on under another name has its own beside the first."""
     path = Path(settings.guard) if settings.guard else settings.data_dir / GUARD
+    return path if origin == settings.origin else path.with_name(f"{path.name}.{origin.rpartition('/')[2]}")
+
+
+def _guard(settings: Settings, origin: str) -> Guard:
+    """Return the guard of a log; what version 0.1 remembered in its place becomes the first note."""
+    guard = Guard(guard_path(settings, origin))
     if origin != settings.origin:
-        return Guard(path.with_name(f"{path.name}.{origin.rpartition('/')[2]}"))
-    guard = Guard(path)
+        return guard
     memory = settings.data_dir / _MEMORY_0_1
     if memory.exists():
         if guard.last() is None:

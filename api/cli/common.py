@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.settings import Settings, settings
 from ledger.db import Reader, open_engine, reading
 from ledger.errors import NotFound, Problem, Refused
+from ledger.predecessor import newest
 from ledger.store import LOG, rows
 from ledger.trust import Trust
 from ledger.trust import load as load_trust
@@ -119,8 +120,10 @@ def looking(db: str | None, origin: str | None = None) -> Iterator[tuple[Reader,
                     Problem("api.log_missing", "", {"origin": origin, "found": ", ".join(sorted(logs))})
                 )
             # With several logs it is the one that the settings name, else the oldest: an auditor with a copy
-            # in hand must not be kept from it by a row that somebody has added.
-            found = origin or (settings().origin if settings().origin in logs else next(iter(logs)))
+            # in hand must not be kept from it by a row that somebody has added. After an epoch break the log
+            # goes on under another name, and that is the one that is meant.
+            own = settings().origin if settings().origin in logs else next(iter(logs))
+            found = origin or newest(reader, own)
             yield reader, logs[found], found
     finally:
         engine.dispose()

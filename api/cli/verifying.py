@@ -43,7 +43,7 @@ from api.cli.common import (
     telling,
     trust_from,
 )
-from api.home import GUARD, kept_subjects
+from api.home import guard_path, kept_subjects
 from api.settings import settings
 from ledger.attest import attest, open_attested
 from ledger.db import Reader
@@ -248,8 +248,8 @@ def _guard(db: str | None, origin: str, named: Path | None) -> Guard | None:
     if named is not None:
         return Guard(named)
     own = settings()
-    path = Path(own.guard) if own.guard else own.data_dir / GUARD
-    at_home = origin == own.origin and chosen(db).database_url == own.database_url
+    path = guard_path(own, origin)
+    at_home = f"{origin}/".startswith(f"{own.origin}/") and chosen(db).database_url == own.database_url
     return Guard(path) if at_home and path.is_file() else None
 
 
