@@ -180,8 +180,10 @@ class NoteSigner:
         return f"{DASH}{self.name} {b64(self.key.id + stamp + value)}"
 
     def sign(self, text: str, at: datetime) -> str:
-        """Return the note of ``text`` with this key's line alone."""
-        return make_note(text, [self.sign_line(text, at)])
+        """Return the note of ``text`` with this key's line alone; raise Malformed when it would be none."""
+        if text[-1:] != "\n" or _CONTROL.search(text):
+            raise Malformed(Problem("ledger.note_malformed"))
+        return f"{text}\n{self.sign_line(text, at)}\n"  # not parsed again: a receipt is made for every act
 
 
 def _message(name: str, kind: Kind, text: str, timestamp: int) -> bytes:

@@ -208,8 +208,9 @@ def test_text_may_hold_empty_lines_and_anything_but_control_characters() -> None
     text = "một dòng\n\n — x y\n\u0085\u00a0\n\n"
     assert open_note(LOG.sign(text, START), [LOG.key]).text == text
     assert open_note(LOG.sign("\n", START), [LOG.key]).text == "\n"
-    with pytest.raises(Malformed):
-        LOG.sign("no line feed", START)
+    for wrong in ("no line feed", "", "a\x01b\n", "a\r\n"):
+        with pytest.raises(Malformed):
+            LOG.sign(wrong, START)
 
 
 def test_bytes_from_outside_are_bounded_and_utf_8() -> None:
