@@ -155,7 +155,7 @@ class _Reading:
 
     def _log(self, vkey: str, url: str | None = None) -> bool:
         key = _key(vkey)
-        if key is None or not _new(key, self.logs):
+        if key is None or key.kind is Kind.COSIGNATURE or not _new(key, self.logs):
             return False
         self.logs.append(KnownLog(key, url))
         return True

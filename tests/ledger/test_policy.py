@@ -149,7 +149,8 @@ def test_names_are_octets_and_nothing_else() -> None:
 def test_a_policy_may_be_large() -> None:
     lines = []
     for n in range(64):
-        key = NoteSigner(f"k{n}.example", note_signer(f"bulk {n}").private, Kind.COSIGNATURE).key
+        kind = Kind.ED25519 if n < 32 else Kind.COSIGNATURE
+        key = NoteSigner(f"k{n}.example", note_signer(f"bulk {n}").private, kind).key
         lines.append(f"log {key}" if n < 32 else f"witness w{n} {key}")
     lines += [f"group g{n} 1 w{n}" for n in range(32, 64)]
     lines += ["group all 32 " + " ".join(f"g{n}" for n in range(32, 64)), "quorum all"]
@@ -190,6 +191,7 @@ SAME_POINT = NoteSigner("another.example", X[0].private, Kind.COSIGNATURE).key
         f"log {LOG.key}\nlog {LOG.key}\nquorum none\n",
         f"log {NoteSigner('other.example', LOG.private).key}\nlog {LOG.key}\nquorum none\n",
         f"log {LOG.key}\nlog {NoteSigner('o.example', LOG.private, Kind.COSIGNATURE).key}\nquorum none\n",
+        f"log {X1}\nquorum none\n",
         f"witness {X1}\nquorum none\n",
         f"witness a {X1} url more\nquorum none\n",
         f"witness a {LOG.key}\nquorum none\n",
