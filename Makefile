@@ -3,7 +3,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 STAMP := .venv/.stamp
 
-.PHONY: help demo serve test check format lint types contracts docs update-golden lock clean
+.PHONY: help demo serve test check format lint types contracts model drills docs update-golden lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -47,6 +47,12 @@ types: $(STAMP) ## mypy --strict
 
 contracts: $(STAMP) ## import directions and purity
 	@$(BIN)/lint-imports
+
+model: $(STAMP) ## check the formal model with Spin and rewrite its table of results
+	@$(PY) -m tests.model.report
+
+drills: $(STAMP) ## what takes too long for every run: the formal model in its larger sizes
+	@DRILLS=1 $(BIN)/pytest tests/model
 
 docs: $(STAMP) ## rewrite the generated documents
 	@$(BIN)/python -m api.cli.docs
