@@ -228,7 +228,7 @@ def unpack_bundle(data: bytes) -> list[bytes]:
     while at < len(data):
         start = at + 2
         at = start + int.from_bytes(data[at:start], "big")
-        if at > len(data) or start > len(data) or len(entries) == TILE_WIDTH:
+        if at > len(data) or len(entries) == TILE_WIDTH:
             raise Malformed(Problem("ledger.bundle_malformed"))
         entries.append(data[start:at])
     return entries
