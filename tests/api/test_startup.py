@@ -1,15 +1,21 @@
 """A deployment and its guard: what a start finds, and what goes on then."""
 
+import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from api.cli.app import app
 from api.cli.recovery import adopt, recover_from
 from api.home import GUARD, Home, open_home
 from api.serving import COULD_NOT_RUN, Publisher, serve
+from api.settings import settings
 from ledger.checkpoint import claimed_checkpoint, open_checkpoint
 from ledger.db import reading
 from ledger.errors import Conflict, Unavailable
@@ -310,3 +316,51 @@ def test_what_was_lost_is_recovered_from_an_export_while_the_server_runs(
 def views(home: Home) -> list[object]:
     with reading(home.engine) as reader:
         return [rows(reader, table, log=home.ledger.log) for table in VIEW_TABLES]
+
+
+@contextmanager
+def commands(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Yield how to run `ctnh ledger …` on a deployment, by its settings."""
+    for name, value in home.settings.model_dump().items():
+        monkeypatch.setenv(f"CTNH_{name.upper()}", str(value))
+    settings.cache_clear()
+    yield lambda *arguments: CliRunner().invoke(app, ["ledger", *arguments])
+    settings.cache_clear()
+
+
+def test_an_operator_adopts_by_command(restored: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = restored.furnished.home
+    home.guard.path.unlink()
+    home.close()
+    with commands(home, monkeypatch) as run:
+        shown = run("guard", "show", "--json")
+        assert shown.exit_code == 1
+        assert json.loads(shown.output)["problem"]["code"] == "ledger.guard_missing"
+        refused = run("guard", "adopt", "--reason", REASON)
+        assert (refused.exit_code, "api.yes_missing" in refused.output) == (2, True)
+        assert not home.guard.path.exists()
+        assert run("guard", "adopt", "--reason", REASON, "--yes").exit_code == 0
+        shown = run("guard", "show", "--json")
+        assert shown.exit_code == 0
+        assert json.loads(shown.output)["notes"] == 2
+
+
+def test_an_operator_recovers_by_command(
+    lived: Caller, clock: Ticking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = lived.furnished.home
+    place = backup(home)
+    lived.lot()
+    size, _ = home.checkpoint()
+    with reading(home.engine) as reader:
+        export(reader, home.ledger.log, tmp_path / "copy")
+    older = put_back(home, place, clock)
+    older.close()
+    with commands(older, monkeypatch) as run:
+        assert run("guard", "show").exit_code == 1
+        nothing = run("recover", "--from", str(tmp_path / "nowhere"))
+        assert (nothing.exit_code, "ledger.file_missing" in nothing.output) == (2, True)
+        done = run("recover", "--from", str(tmp_path / "copy"), "--json")
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.output) == {"start": size - 1, "stop": size, "personal_lost": 0}
+        assert run("guard", "show").exit_code == 0
