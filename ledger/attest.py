@@ -4,7 +4,7 @@
      "started_at":…,"tool":…,"trust":…}
 
 ``report`` is what `ctnh ledger verify --json` prints, ``checkpoint`` the size of the newest checkpoint found
-good, ``trust`` the SHA-256 of the trust file, null without one. Members are sorted and there is no white space.
+good, ``trust`` the SHA-256 of the trust file, null without one. Members are sorted, without white space.
 """
 
 from collections.abc import Iterable

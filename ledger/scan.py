@@ -24,7 +24,14 @@ from ledger.entry import ENVELOPE_TAG, MAX_ENTRY_BYTES, parse_envelope
 from ledger.entry import TAG as ENTRY_TAG
 from ledger.event import Event, parse
 from ledger.keys import Key, check_signatures
-from ledger.signature import pae, verify_raw
+from ledger.signature import (
+    ED25519_KEY_BYTES,
+    Algorithm,
+    load_public_key,
+    pae,
+    verify_ed25519,
+    verify_raw,
+)
 from ledger.tiles import HASH_BYTES, TILE_BYTES, TILE_WIDTH, tile_root
 from ledger.types import from_ms
 
@@ -112,6 +119,11 @@ class Scan:
         self._header = f"\0{ENTRY_TAG}\norigin {origin}\nseq "
         self._origin = origin.encode()
         self._keys = {key.kid: key for key in keys.values()}
+        self._points = {
+            key.kid: key.public_key[-ED25519_KEY_BYTES:]
+            for key in keys.values()
+            if signatures and key.algorithm is Algorithm.ED25519 and load_public_key(key.public_key)
+        }
         self._kids = {number: key.kid.encode() for number, key in keys.items()}
         self._actors = {number: b'{"actors":[{"kid":"%b"' % kid for number, kid in self._kids.items()}
         self._counting = {key.kid for key in keys.values() if key.counted is not None}
@@ -180,16 +192,21 @@ class Scan:
         unseen: dict[tuple[int, int], tuple[bytes, bytes]] = {}
         actors, signed = self._actors, self._signatures
         for seq, _, number, stream_seq, key, idem, _, head, event in rows:
-            at = event.rfind(b',"idem":"')
-            idems.append(event[at + _IDEM_AT : at + _IDEM_LENGTH + _IDEM_AT])
-            stored.append(idem)
             stream = streams.get(number)
             if stream is None:
                 stream = streams[number] = self._first(done, number, stream_seq, event, unseen)
-            elif stream.length != stream_seq or not (
-                event.endswith(stream.prefix + stream.head + _END)
-                if signed
-                else event.startswith(stream.prefix, len(event) - stream.back)
+                at = event.rfind(b',"idem":"')
+            else:
+                at = event.rfind(b',"idem":"', 0, len(event) - stream.back)  # before ``origin``
+            idems.append(event[at + _IDEM_AT : at + _IDEM_LENGTH + _IDEM_AT])
+            stored.append(idem)
+            if stream.events and not (
+                stream.length == stream_seq
+                and (
+                    event.endswith(stream.prefix + stream.head + _END)
+                    if signed
+                    else event.startswith(stream.prefix, len(event) - stream.back)
+                )
             ):
                 raise Anomaly
             stream.length += 1
@@ -289,6 +306,9 @@ class Scan:
             return False
         if urlsafe_b64encode(signature).rstrip(b"=") != value:
             return False
+        point = self._points.get(kid)
+        if point is not None:
+            return verify_ed25519(point, signature, pae(event_bytes))
         return verify_raw(key.public, signature, pae(event_bytes))
 
     def _known(self, seq: int) -> Any:

@@ -15,6 +15,7 @@ from ledger.checkpoint import Checkpoint
 from ledger.db import Reader, open_engine, reading
 from ledger.errors import Conflict
 from ledger.event import Actor
+from ledger.guard import Guard
 from ledger.report import Finding, Report
 from ledger.store import CHECKPOINT, ENTRY, HEAD, KEY, LOG, SEALED, STREAM, TILE, VAULT, entry_at, rows
 from ledger.trust import Trust
@@ -26,6 +27,7 @@ from tests.ledger.tampering import covered, unfenced
 from tests.ledger.world import (
     OPERATORS,
     ORIGIN,
+    START,
     World,
     accept,
     lived_in,
@@ -598,3 +600,33 @@ def test_any_dropped_or_added_byte_is_found_and_named(
         at(ENTRY, seq, **{column: other})(connection)
         report = verify(covered(connection), trust=TRUST)
     assert {finding.seq for finding in report.findings} == {seq}
+
+
+def remembering(path: Path, *notes: str) -> Guard:
+    guard, last = Guard(path), None
+    for note in notes:
+        guard.swap(last, note)
+        last = note
+    return guard
+
+
+def test_what_the_guard_remembers_must_be_a_prefix(new_engine: NewEngine, tmp_path: Path) -> None:
+    world, other = lived_in(new_engine()), World(new_engine()).open().register("an").register("binh")
+    with reading(world.engine) as reader:
+        notes = [row["note"] for row in rows(reader, CHECKPOINT)]
+    report = check(world.engine, guard=remembering(tmp_path / "same", *notes))
+    assert (report.ok, report.guard) == (True, "checked")
+    assert check(world.engine, guard=remembering(tmp_path / "empty")).guard == "checked"
+    for text_ in ("FIRST", "second", "third"):
+        other.note(text_)
+    shorter = check(other.engine, guard=remembering(tmp_path / "ahead", notes[-1]))
+    assert found(shorter) == {(6, "guard_ahead")}
+    forked = check(other.engine, guard=remembering(tmp_path / "fork", notes[0]))
+    assert found(forked) == {(None, "guard_mismatch")}
+    (tmp_path / "torn").write_bytes(b"x" * 100)
+    assert found(check(world.engine, guard=Guard(tmp_path / "torn"))) == {(None, "guard_mismatch")}
+    stranger = Checkpoint(ORIGIN, 5, bytes(32)).text
+    unsigned = note_signer("evil").sign(stranger, START)
+    assert found(check(world.engine, guard=remembering(tmp_path / "evil", unsigned))) == {
+        (None, "guard_mismatch")
+    }
