@@ -450,6 +450,12 @@ def test_a_package_comes_whole_or_not_at_all(entries: list[bytes], hashes: int, 
     assert take_package(body[: data.draw(st.integers(0, len(body) - 1))], len(entries)) is None
 
 
+def test_a_proof_that_is_too_long_is_not_waited_for() -> None:
+    assert take_package(pack_bundle([b""]) + b"\x3f", 1) is None
+    with pytest.raises(NotAllowed, match="proof_invalid"):
+        take_package(pack_bundle([b""]) + b"\x40", 1)
+
+
 @pytest.mark.parametrize("size", [1, 7, 64, 1000])
 def test_an_upload_may_come_in_pieces_of_any_size(mirror: Mirror, size: int) -> None:
     offer(mirror, 0, 300)
