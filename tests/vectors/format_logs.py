@@ -108,6 +108,8 @@ def good() -> Iterator[Case]:
     yield Case("kept-checkpoint", "begins with the checkpoint kept", short().files(kept=kept), exit=0)
     why = "goes on after a loss, keys and streams as they were, an act signed for the old name"
     yield Case("continued", why, _with_before(continued()), before=True, exit=0)
+    files = _with_before(continued("2026-03-02T01:02:00.000Z"))
+    yield Case("continued-in-time", "an act for the old name at the last moment", files, before=True, exit=0)
     rotated = short(3).rotate_log_key()
     why = "signed by a log key that took over; the trust file knows the first one"
     yield Case("log-key-rotated", why, rotated.files(rotated.checkpoint(), keys=(LOG_KEY,)), exit=0)
@@ -616,6 +618,15 @@ def _counts_and_log_keys(made: Callable[..., Case]) -> Iterator[Case]:
         n4=lambda log: log.add("log.key_retired.v1", {"key": LOG_KEY.vkey}, roots),
     )
     yield Case("log-key-retired", "signed by a retired key", retired.files(), "ledger.note_unsigned")
+    retired.entries.pop()
+    why = "signed by a key that the last entry retires"
+    yield Case("log-key-just-retired", why, retired.files(), "ledger.note_unsigned")
+    yield made(
+        "key-custody",
+        "a custody of nobody",
+        "ledger.field_invalid",
+        lambda log: _brings(log, BINH.fields("org:binh", custody="pocket")),
+    )
 
 
 def _revoke(log: Log) -> Log:

@@ -50,6 +50,20 @@ def good() -> Iterator[Case]:
     unknown = note(text, *(pen.line(text) for pen in log.pens), stranger.line(text, change=_flip))
     files = alone(log, "note", unknown)
     yield Case("checkpoint-unknown-signer", "a line of nobody known", files, target="note", exit=0)
+    for name, why, asked in (
+        ("policy-one-of-two", "one of the two is enough", policy_text().replace(b"both all", b"both 1")),
+        ("policy-nobody", "quorum none", policy_text().replace(b"quorum both", b"quorum none")),
+        ("policy-one-witness", "a witness as quorum", policy_text().replace(b"quorum both", b"quorum one")),
+        (
+            "policy-spelling",
+            "spaces, tabs, comments, octets",
+            b" # \xff\n\t\n" + policy_text().replace(b" ", b" \t "),
+        ),
+    ):
+        files = alone(log, "note", log.checkpoint(WITNESS_1), policy=asked)
+        if name == "policy-spelling":
+            files = alone(log, "note", witnessed, policy=asked)
+        yield Case(name, why, files, target="note", policy=True, exit=0)
     shorter = short()
     largest = head_text(log.leaves, size=2**63 - 1)
     for name, why, body, more in (
@@ -304,6 +318,27 @@ def _policies() -> Iterator[Case]:
             "a plain key as witness",
             right.replace("group", f"witness x {LOG_KEY.vkey}\ngroup"),
         ),
+        ("policy-control-character", "U+0007 in a comment", "# \x07\n" + right),
+        ("policy-delete-character", "U+007F in a comment", "# \x7f\n" + right),
+        ("policy-log-of-a-witness", "a log of type 0x04", f"log {small.vkey}\n" + right),
+        ("policy-log-twice", "one log key twice", f"log {LOG_KEY.vkey}\n" + right),
+        (
+            "policy-witness-again",
+            "a name again, another key",
+            _before_quorum(right, f"witness one {small.vkey}"),
+        ),
+        ("policy-group-named-none", "a group named none", _before_quorum(right, "group none any both")),
+        ("policy-witness-named-none", "a witness named none", f"witness none {small.vkey}\n" + right),
+        ("policy-group-again", "a group's name again", _before_quorum(right, "group both any both")),
+        ("policy-group-without-members", "nobody in it", _before_quorum(right, "group more any")),
+        ("policy-threshold-leading-zero", "02 of 2", right.replace("all one two", "02 one two")),
+        ("policy-quorum-two-names", "two names", right.replace("quorum both", "quorum both both")),
+        ("policy-quorum-undefined", "a name of nobody", right.replace("quorum both", "quorum some")),
+        (
+            "policy-log-three-words",
+            "more than an address",
+            right.replace("quorum", f"log {small.vkey} a b\nquorum"),
+        ),
         ("policy-carriage-return", "CR LF", right.replace("\n", "\r\n")),
         ("policy-last-line-open", "no line feed at the end", right[:-1]),
         ("policy-unknown-line", "a word of nobody", right + "threshold 2\n"),
@@ -315,6 +350,10 @@ def _policies() -> Iterator[Case]:
     ):
         files = alone(log, "note", content, policy=text.encode())
         yield Case(name, why, files, "ledger.policy_malformed", target="note", policy=True, exit=2)
+
+
+def _before_quorum(text: str, line: str) -> str:
+    return text.replace("quorum", f"{line}\nquorum")
 
 
 def _reordered(text: str) -> str:
