@@ -95,7 +95,7 @@ ENTRY_200 = "UPDATE ledger_entry SET {} WHERE seq = 200"
     "change",
     [
         "event = CAST(substr(event, 1, 40) || 'X' || substr(event, 42) AS BLOB)",
-        "header = CAST(replace(header, '2025', '2024') AS BLOB)",
+        "header = CAST('prev 0' AS BLOB)",
         "signatures = CAST(replace(signatures, 'pae ', 'pea ') AS BLOB)",
         "recorded_at = recorded_at + 1",
         "stream_seq = stream_seq + 50",

@@ -236,7 +236,7 @@ def test_kill_9_in_the_middle_of_swaps_loses_nothing_that_was_told(tmp_path: Pat
         lines = [line for line in process.stdout.read().split("\n")[:-1] if line]
         process.wait()
         process.stdout.close()
-        told = int(lines[-1]) if lines else told
+        told = int(lines[-1]) if lines else stands
         last = Guard(path).last()
         stands = -1 if last is None else claimed_checkpoint(last).size
         assert stands in {told, told + 1}  # one may stand that nobody was told of
