@@ -60,7 +60,7 @@ inline check_acked() {
     od; skip
 }
 
-/* The server carries out COMMIT of w's transaction, or finds that a fence forbids it; ok tells which. */
+/* The server carries out COMMIT of a writer's transaction, or finds that a fence forbids it: done tells which. */
 inline commit(who, done) {
     done = (txn[who].gen == gen);
 #ifndef NO_CAS
@@ -71,7 +71,11 @@ inline commit(who, done) {
 #endif
 #ifndef BLIND_RETRY
     /* unique (key, idem) */
-    j = 0; do :: j < txn[who].n -> is_in(size, txn[who].item[j], f); done = done && !f; j++ :: else -> break od;
+    j = 0;
+    do
+    :: j < txn[who].n -> is_in(size, txn[who].item[j], f); done = done && !f; j++
+    :: else -> break
+    od;
 #endif
     j = 0;
     do
@@ -270,7 +274,7 @@ end:
         :: skip
         fi;
         d_step {
-#ifndef NO_GUARD
+#if !defined(NO_GUARD) && !defined(NO_GUARD_CAS)
             ok = (guard == known && guard_hash == known_hash);
 #endif
             if

@@ -59,6 +59,11 @@ MUTANTS = (
     Run("doubt resolved by one command of the batch", (*_WRITERS, "RESOLVE_BY_ONE"), "AckedDurable"),
     Run("no guard", ("K=1", "P=1", "CRASHES=0", "NO_GUARD", "NO_WITNESS"), "SignedPrefix"),
     Run(
+        "guard without compare-and-swap",
+        ("K=1", "P=2", "CRASHES=0", "NO_GUARD_CAS", "NO_WITNESS"),
+        "SignedPrefix",
+    ),
+    Run(
         "witness persists after its reply",
         ("K=1", "P=1", "RESTORES=0", "WITNESS_PERSIST_AFTER_REPLY"),
         "WitnessMonotone",
@@ -69,6 +74,7 @@ LARGE = (
     Run("three writers, three commands", (*_WRITERS, "K=3", "N=3", "CRASHES=2"), large=True),
     Run("all that crashes, no restore", ("P=1", "RESTORES=0"), large=True),
     Run("two writers, two publishers, restore", ("P=2", "CRASHES=0", "NO_WITNESS"), large=True),
+    Run("liveness: two publishers", ("RESTORES=0", "NO_WITNESS", "LIVENESS"), large=True),
     Run("two writers, restore, crash", ("P=1", "NO_WITNESS"), large=True),
     Run("two writers, restore, crash, witness", ("P=1",), large=True),
 )
