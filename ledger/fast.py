@@ -31,7 +31,7 @@ from ledger.trust import Trust
 from ledger.walk import KEY_COLUMNS, Ring, Stream
 from ledger.writer import key_of
 
-RANGE = 16_384  # entries at a time: 64 tiles
+RANGE = 32_768  # entries at a time: 128 tiles
 # Entries from which on other processes save more than it costs to start them.
 WORTH_IT = {True: 20_000, False: 400_000}  # with signatures, and without
 AHEAD = 3  # ranges per process that may be done and not yet merged

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import Table, exists, func, select
 
 from ledger.db import Reader
 from ledger.entry import parse_envelope
@@ -47,6 +47,7 @@ from ledger.trust import Trust
 FORMAT = 1
 MAX_STATE_BYTES = 1 << 28
 AT_ONCE = 400
+MAX_LOGS = 1 << 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +182,19 @@ class Incremental(Fast):
         self._names: dict[int, str] = {}  # of the new ones
         self.rewritten = False
 
+    def logs_in(self, table: Table) -> list[Any]:
+        """Return the numbers of logs that a table has rows of, from one to the next in its index."""
+        found: list[Any] = []
+        query = select(table.c.log).order_by(table.c.log).limit(1)
+        first = self.reader.execute(query).first()
+        if first is not None and first[0] is None:
+            return [None]
+        number = None if first is None else first[0]
+        while number is not None and len(found) <= MAX_LOGS:
+            found.append(number)
+            number = self.reader.execute(query.where(table.c.log > number)).scalar()
+        return found
+
     def read(self, level: int, tile: int) -> bytes:
         """Return a stored tile."""
         place = (level, tile)
@@ -216,8 +230,9 @@ class Incremental(Fast):
         for tile in self._audited:
             start, stop = tile * TILE_WIDTH, min((tile + 1) * TILE_WIDTH, self._old)
             if 0 <= start < stop:
+                # Its bytes are those whose signatures the run before has seen, if the leaves are the same.
                 self._under_root(0, tile)
-                scan.range(start, stop)
+                self._numbers.range(start, stop)
         self.log_keys_trusted()
         demand(self._keys_now() == self._claimed)
 

@@ -33,7 +33,7 @@ from ledger.guard import Guard
 from ledger.incremental import Incremental, State, state_of, trust_digest
 from ledger.keys import Key
 from ledger.raw import raw_rows
-from ledger.report import Report, Step
+from ledger.report import Finding, Report, Step
 from ledger.steps import FENCED, Steps
 from ledger.store import HEAD, KEY, STREAM
 from ledger.subjects import Subjects
@@ -121,7 +121,9 @@ def _verified(
     depth: str = "full",
     jobs: int = 1,
     progress: Progress | None = None,
+    after: frozenset[str] = frozenset(),
 ) -> Steps:
+    """Return a run that took every step but the caller's; ``after`` are the logs that go on from this."""
     signatures = DEPTHS.index(depth) == 0
     fast = Fast(reader, origin, trust, signatures=signatures, jobs=jobs, progress=progress).knowing(*beside)
     before = follows(reader, origin)
@@ -130,9 +132,14 @@ def _verified(
     careful = _Careful(reader, origin, trust).knowing(*beside)
     careful.walk()
     if before is not None:
-        for finding in before_the_break(
-            reader, careful.log, lambda earlier: verify(reader, origin=earlier, depth=depth).findings
-        ):
+        later = after | {careful.origin}
+
+        def earlier(name: str) -> Iterable[Finding]:
+            if name in later:  # a log cannot come before itself
+                return [Finding(0, "ledger.predecessor_mismatch", name)]
+            return _verified(reader, name, None, (None, None), depth=depth, after=later).report().findings
+
+        for finding in before_the_break(reader, careful.log, earlier):
             careful.add(finding.seq, finding.code, finding.detail)
         careful.sound = not careful.found
     elif not careful.found:
