@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from ledger.append import Appender, Placed
 from ledger.apply import Changes
@@ -114,6 +114,9 @@ class Batcher:
         try:
             self._try_to_write(batch, drain)
         except Exception as fault:  # noqa: BLE001  whatever it was, everyone who waits must hear of it
+            if len(batch.items) > 1 and not _is_outage(fault):
+                self._one_by_one(batch)
+                return
             self._forget()
             # What was not drained yet waits for the same trouble: it hears of it too, rather than for ever.
             for item in (*(batch.items or drain()), *batch.left):
@@ -159,18 +162,21 @@ class Batcher:
         judged_again = 0
         for n, item in enumerate(batch.items):
             prepared: Prepared | Appended = item.prepared
-            try:
-                if not self._fits(writer, batch, item.prepared, stale):
-                    if judged_again == MAX_JUDGED_AGAIN:
-                        batch.left = batch.items[n:]
-                        batch.items = batch.items[:n]
-                        break
-                    judged_again += 1
-                    self._flush(writer, batch)
+            if not self._fits(writer, batch, item.prepared, stale):
+                if judged_again == MAX_JUDGED_AGAIN:
+                    batch.left = batch.items[n:]
+                    batch.items = batch.items[:n]
+                    break
+                judged_again += 1
+                # Not within the `try`: what fails here is an earlier command, not this one.
+                self._flush(writer, batch)
+                try:
                     prepared = self._judge_again(writer, item.prepared)
-            except Refused as refused:
-                batch.refused.append((item, refused))
-                continue
+                except DBAPIError:
+                    raise  # the transaction may be spoiled for the others too
+                except Exception as fault:  # noqa: BLE001  a refusal or a fault of the judge: its own answer
+                    batch.refused.append((item, fault))
+                    continue
             if isinstance(prepared, Appended):
                 batch.done.append((item, prepared))
             else:
@@ -244,7 +250,7 @@ class Batcher:
             item.ticket.answer(refused)
 
     def _one_by_one(self, batch: "_Batch") -> None:
-        """Write each item of a batch that a constraint forbade in a transaction of its own, judged anew."""
+        """Write each item of a batch that could not be written as it was in a transaction of its own."""
         self._forget()
         for item in (*batch.items, *batch.left):
             try:
@@ -305,12 +311,17 @@ class _Batch:
     items: list[_Item] = field(default_factory=list)
     left: list[_Item] = field(default_factory=list)
     done: list[tuple[_Item, Appended]] = field(default_factory=list)
-    refused: list[tuple[_Item, Refused]] = field(default_factory=list)
+    refused: list[tuple[_Item, Exception]] = field(default_factory=list)
     pending: list[Placed] = field(default_factory=list)
     start: Row = field(default_factory=dict)
     head: Row = field(default_factory=dict)
     flushed: Row = field(default_factory=dict)
     changes: Changes = field(default_factory=lambda: Changes(0))
+
+
+def _is_outage(fault: Exception) -> bool:
+    """Tell whether a fault is the database's and would meet every command alike."""
+    return isinstance(fault, OperationalError | InterfaceError)
 
 
 def _note(written: Written, placed: Placed) -> None:
