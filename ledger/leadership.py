@@ -38,7 +38,10 @@ class Leadership:
     def resign(self) -> None:
         """Let others lead."""
         held, self._held = self._held, None
-        if held is not None:
-            # The lock goes with the session, so the connection must not go back into the pool.
-            held.invalidate()
-            held.close()
+        if held is None:
+            return
+        try:
+            held.execute(text("SELECT pg_advisory_unlock_all()"))
+        except DBAPIError:
+            held.invalidate()  # the lock goes with the session
+        held.close()
