@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -24,8 +25,8 @@ from ledger.writer import Ledger
 
 ORIGIN = "ledger.example/bench"
 START = datetime(2026, 1, 5, tzinfo=UTC)
-# Makes an event of some 1,000 bytes, as an act with three lines has.
-TEXT_BYTES = 600
+# Makes events of 700 to 1,300 bytes, as acts have; events of one length would fill pages by luck.
+TEXT_BYTES = range(150, 450)
 WRITERS = 8
 
 
@@ -46,6 +47,7 @@ class Notes:
         self.writers = [signer() for _ in range(WRITERS)]
         self.heads: dict[str, str] = {}
         self.now = START
+        self._random = Random(7)  # noqa: S311  a repeatable choice of lengths
         fields = [key_fields(root.public_key, party="operator", custody="service") for root in self.roots]
         body = {"format": 1, "log_keys": [str(self.log_signer.key)], "root_keys": fields}
         self._submit(OPENED, body, "log", [("operator", "operator", root) for root in self.roots])
@@ -81,7 +83,7 @@ class Notes:
     def note(self, stream: int) -> bytes:
         """Return a signed note, the next of a numbered stream."""
         n = stream % WRITERS
-        text = secrets.token_hex(TEXT_BYTES // 2)
+        text = secrets.token_hex(self._random.choice(TEXT_BYTES))
         return self.envelope(
             "note.written.v1", {"text": text}, f"s/{stream}", [(f"writer-{n}", "writer", self.writers[n])]
         )

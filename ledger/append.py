@@ -125,7 +125,7 @@ class Appender:
             prepared.idem,
             appended.recorded_ms,
             b"",  # the header follows from the columns and the leaf before
-            prepared.signatures,
+            prepared.packed,
             prepared.act.envelope.event,
         )
 

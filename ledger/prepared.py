@@ -12,6 +12,7 @@ from ledger.db import Row
 from ledger.entry import Envelope
 from ledger.event import Event
 from ledger.keys import Key
+from ledger.packing import pack
 from ledger.types import from_ms
 
 
@@ -46,11 +47,13 @@ class Prepared:
     idem: bytes
     envelope_hash: str
     signatures: bytes
+    packed: bytes = field(init=False)
     places: tuple[Place, ...] = field(init=False)
     about_keys: bool = field(init=False)
     counts: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        self.packed = pack(self.signatures)
         self.places = tuple([place(read) for read in self.seen])
         self.about_keys = self.act.event.kind.startswith(("key.", "log."))
         self.counts = any(actor.key_seq is not None for actor in self.act.event.actors)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from ledger.db import Reader, driver, is_sqlite
 from ledger.entry import entry_hash, header_bytes
 from ledger.errors import Conflict, Problem
+from ledger.packing import unpack
 from ledger.store import HASH_BYTES, TILE_WIDTH, leaf_at, tile_reader
 from ledger.tiles import grow, tile_at
 from ledger.types import ms_text
@@ -45,7 +46,7 @@ def row_leaves(reader: Reader, log: int, origin: str, start: int, stop: int, *, 
         if found != seq:
             break
         made = header or header_bytes(origin, seq, ms_text(recorded_at), before.hex())
-        before = entry_hash(b"".join((made, signatures, event)))
+        before = entry_hash(b"".join((made, unpack(signatures, len(event)), event)))
         leaves.append(before)
     if len(leaves) != stop - start:
         raise Conflict(Problem("ledger.leaf_mismatch", "", {"start": start + len(leaves)}))

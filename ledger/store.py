@@ -32,6 +32,7 @@ from sqlmodel import Field, SQLModel
 
 from ledger.db import Reader, Row
 from ledger.entry import Envelope, entry_hash, header_bytes, parse_envelope
+from ledger.packing import unpack
 from ledger.types import from_ms, ms_text
 
 TILE_WIDTH = 256
@@ -63,10 +64,10 @@ class LedgerLog(SQLModel, table=True):
 
 
 class LedgerEntry(SQLModel, table=True):
-    """An entry: envelope head and event verbatim, and the numbers that queries need.
+    """An entry: signature lines, the event verbatim, and the numbers that queries need.
 
     The header follows from the log's origin, ``seq``, ``recorded_at`` and the leaf before, so ``header`` is
-    empty; logs that version 0.1 began hold it verbatim.
+    empty; ``signatures`` is packed (see `ledger.packing`). Rows of version 0.1 hold both verbatim.
     """
 
     __tablename__ = "ledger_entry"
@@ -304,7 +305,8 @@ def stored(row: Mapping[str, Any], origin: str = "", before: bytes | None = None
     header = row["header"]
     if not header and before is not None:
         header = header_bytes(origin, row["seq"], ms_text(row["recorded_at"]), before.hex())
-    return StoredEntry(row["seq"], header, row["signatures"], row["event"], row)
+    lines = unpack(row["signatures"], len(row["event"]))
+    return StoredEntry(row["seq"], header, lines, row["event"], row)
 
 
 def entry_at(reader: Reader, log: int, seq: int) -> StoredEntry | None:

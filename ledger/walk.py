@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, select
 from sqlalchemy.exc import DBAPIError
 
 from ledger.anchor import Tally
@@ -35,6 +35,7 @@ from ledger.keys import OPENED, Key, KeyRing, check_signatures, ended, introduce
 from ledger.leaves import Leaves
 from ledger.log_keys import ADDED, RETIRED, LogKeys, check_roots
 from ledger.note import NoteKey
+from ledger.packing import unpack
 from ledger.predecessor import predecessor_of
 from ledger.raw import raw_column, raw_rows
 from ledger.report import FORMAT, Finding, Report
@@ -169,8 +170,7 @@ class Walk:
             self.add(None, "ledger.trust_mismatch", "origin")
         known = {number for number, _ in found}
         for table in TABLES:
-            numbers = select(raw_column(self.reader, table, "log")).select_from(table).distinct()
-            for number in self.reader.execute(numbers).scalars():
+            for number in self.logs_in(table):
                 if number not in known:
                     self.add(None, "ledger.log_unknown", f"{table.name}: log {number}")
 
@@ -197,6 +197,11 @@ class Walk:
     def _accepts(self, origin: str, recorded_at: Any) -> bool:
         until = self.accepted.get(origin)
         return until is not None and isinstance(recorded_at, int) and recorded_at <= until
+
+    def logs_in(self, table: Table) -> list[Any]:
+        """Return the numbers of logs that a table has rows of."""
+        numbers = select(raw_column(self.reader, table, "log")).select_from(table).distinct()
+        return list(self.reader.execute(numbers).scalars())
 
     def _opening(self, event: Event) -> None:
         if event.body.get("format") != FORMAT or not self.log_keys.current:
@@ -265,6 +270,8 @@ class Walk:
         *columns: Any,
     ) -> None:
         leaf = self.leaves.leaf(seq)
+        if signatures is not None and event_bytes is not None:
+            signatures = unpack(signatures, len(event_bytes))
         body = (signatures or b"") + (event_bytes or b"")
         made = self._made(seq, header, body, columns[-1])
         digest = b"" if made is None else entry_hash(made + body)

@@ -207,7 +207,7 @@ def stored_header(seq: int, old: bytes, new: bytes) -> Tamper:
 
 
 def shifted(connection: Connection) -> None:
-    """Move the border between signatures and event; the entry's bytes stay what they were."""
+    """Move the border between signatures and event."""
     row = connection.execute(select(ENTRY).where(ENTRY.c.seq == 4)).mappings().one()
     at(ENTRY, 4, signatures=row["signatures"] + row["event"][:1], event=row["event"][1:])(connection)
 
@@ -283,10 +283,10 @@ TAMPERS: dict[str, tuple[Tamper, Found]] = {
         {(4, "column_mismatch")},
     ),
     "byte of the signatures": (
-        replaced("signatures", 4, b"pae ", b"pea "),
+        replaced("signatures", 4, b"\x01\x01", b"\x01\x03"),
         {(4, "leaf_mismatch"), (4, "entry_malformed")},
     ),
-    "border between parts": (shifted, {(4, "column_mismatch")}),
+    "border between parts": (shifted, {(4, "leaf_mismatch"), (4, "entry_malformed")}),
     "column stream": (at(ENTRY, 4, stream=99), {(4, "column_mismatch")}),
     "column stream_seq": (at(ENTRY, 4, stream_seq=99), {(4, "column_mismatch")}),
     "column key": (at(ENTRY, 4, key=99), {(4, "column_mismatch")}),
