@@ -114,7 +114,7 @@ def reading(engine: Engine) -> Iterator[Reader]:
     """Yield a read-only transaction with one view of the database."""
     with engine.connect() as connection:
         if is_sqlite(connection):
-            with connection.begin():
+            with _rolled_back(connection):
                 _driver(connection, "PRAGMA query_only=ON")
                 try:
                     yield Reader(connection)
@@ -124,8 +124,18 @@ def reading(engine: Engine) -> Iterator[Reader]:
             snapshot = connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-            with snapshot.begin():
+            with _rolled_back(snapshot):
                 yield Reader(snapshot)
+
+
+@contextmanager
+def _rolled_back(connection: Connection) -> Iterator[None]:
+    """Run a transaction that has nothing to commit: of a damaged file even that would fail, after all."""
+    transaction = connection.begin()
+    try:
+        yield
+    finally:
+        transaction.rollback()
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def killed_at_points(ground: Ground, rounds: int) -> Tally:
     """Kill a process at every point in turn."""
     for n in range(rounds):
         for point in POINTS:
-            assert killed_at(ground, point, 1 + n * 2) == -signal.SIGKILL
+            assert killed_at(ground, point, 1 + n * 3) == -signal.SIGKILL
     return ground.final()
 
 
