@@ -60,6 +60,7 @@ LISTS: dict[str, tuple[str, ...]] = {
         "trust_self",
         "trust_named",
         "trust_nearby",
+        "guard_checked",
         "guard_not_checked",
         "guard_adopted",
         "recovered",

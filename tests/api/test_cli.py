@@ -96,7 +96,7 @@ ENTRY_200 = "UPDATE ledger_entry SET {} WHERE seq = 200"
     [
         "event = CAST(substr(event, 1, 40) || 'X' || substr(event, 42) AS BLOB)",
         "header = CAST('prev 0' AS BLOB)",
-        "signatures = CAST(replace(signatures, 'pae ', 'pea ') AS BLOB)",
+        "signatures = CAST(substr(signatures, 1, 50) || x'00' || substr(signatures, 52) AS BLOB)",
         "recorded_at = recorded_at + 1",
         "stream_seq = stream_seq + 50",
         "stream = stream + 100000",

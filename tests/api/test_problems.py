@@ -345,7 +345,7 @@ def failing_commit(api: Caller) -> Iterator[list[int]]:
     wrote: list[int] = []
 
     def seen(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith("INSERT INTO ledger_entry"):
+        if statement.startswith("UPDATE ledger_head"):
             wrote.append(1)
 
     def fail(_connection: object) -> None:

@@ -14,7 +14,6 @@ from sqlmodel import SQLModel
 import ledger.store  # noqa: F401  its tables belong to the metadata
 from api.database import migrations_config, newest_revision, revision_of, upgrade
 from ledger.db import open_engine, reading
-from migrations.fences import FENCED
 
 LEDGER_TABLES = {
     "ledger_log", "ledger_entry", "ledger_tile", "ledger_head",
@@ -52,8 +51,9 @@ def test_a_database_never_migrated_has_no_revision(tmp_path: Path) -> None:
 
 def test_a_failing_migration_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = open_engine(str(tmp_path / "broken.db"))
-    monkeypatch.setitem(FENCED, "ledger_tile", (("no_such_column",),))
-    with pytest.raises(Exception, match="no_such_column"):
+    broken = "CREATE TRIGGER broken BEFORE DELETE ON no_such_table BEGIN SELECT 1; END"
+    monkeypatch.setattr("migrations.fences._sqlite", lambda _: iter([broken]))
+    with pytest.raises(Exception, match="no_such_table"):
         upgrade(engine)
     with reading(engine) as reader:
         assert reader.execute(text("SELECT count(*) FROM sqlite_master")).scalar_one() == 0
