@@ -6,7 +6,6 @@ written once; a later run adds what is missing, and the file `checkpoint` moves 
 """
 
 import fcntl
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from ledger.checkpoint import claimed_checkpoint
 from ledger.db import Reader
+from ledger.durable import put_file, sync_folder
 from ledger.errors import Conflict, Malformed, NotFound, Problem
 from ledger.note import MAX_NOTE_BYTES
 from ledger.published import Published, published, sound
@@ -159,12 +159,12 @@ class _Run:
     def checkpoint(self) -> None:
         """Put the checkpoint in place, once everything it commits to is on the disk."""
         for folder in self._touched:
-            _sync_folder(folder)
+            sync_folder(folder)
         path = self._folder / CHECKPOINT
         data = self._now.note.encode()
         if not path.exists() or path.read_bytes() != data:
             self._write(path, data)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
 
     def _put(self, place: Place, data: bytes) -> None:
         path = self._folder / place.path
@@ -179,22 +179,9 @@ class _Run:
             self._touched.add(path)
 
     def _write(self, path: Path, data: bytes) -> None:
-        beside = path.with_name(f".{path.name}.new")
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        put_file(path, data)
         self.files += 1
         self.bytes += len(data)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _silent(_done: int, _of: int) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ledger.checkpoint import Checkpoint, claimed_checkpoint
+from ledger.durable import sync_folder
 from ledger.errors import Conflict, Malformed, Problem
 from ledger.note import MAX_NOTE_BYTES
 
@@ -89,7 +90,7 @@ class Guard:
             self._append(descriptor, new.encode())
         if fresh:
             # Its name must last as well; whoever made it may have been stopped before seeing to that.
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
 
     def notes(self) -> Iterator[str]:
         """Yield every note from the first on; raise Conflict where the journal is damaged."""
@@ -186,11 +187,3 @@ def _locked(file: BinaryIO, kind: int) -> Iterator[None]:
         yield
     finally:
         fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,7 +7,6 @@ contradicts a checkpoint of the log. The mirror's own checkpoint moves last.
 """
 
 import fcntl
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ledger.checkpoint import Checkpoint, claimed_checkpoint, open_checkpoint
+from ledger.durable import put_file, sync_folder
 from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Problem
 from ledger.note import NoteKey, NoteSigner, add_lines, decode
 from ledger.remote import CHECKPOINT, Source, check_entries, checked_tiles
@@ -308,14 +308,9 @@ class Upload:
     def _write(self, path: Path, data: bytes) -> None:
         new = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.new")
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        put_file(path, data)
         for folder in (path.parent, *(made.parent for made in new)):
-            _sync_folder(folder)
+            sync_folder(folder)
 
     @contextmanager
     def _alone(self) -> Iterator[sqlite3.Connection]:
@@ -323,14 +318,6 @@ class Upload:
         with (self._folder / LOCK).open("wb") as lock, closing(self._mirror.connect()) as database:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield database
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def suffix(source: Source, start: int, keys: Sequence[NoteKey], origin: str) -> Iterator[bytes]:

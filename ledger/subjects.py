@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from ledger.durable import sync_folder
 from ledger.errors import Conflict, Problem
 
 KEY_BYTES = 32
@@ -41,7 +42,7 @@ class Subjects:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in (KEYS, DESTROYED):
             os.close(os.open(folder / name, os.O_CREAT | os.O_RDWR, 0o600))
-        _sync_folder(folder)
+        sync_folder(folder)
         with self._changing() as connection:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS subject_key (subject TEXT PRIMARY KEY, key BLOB NOT NULL) STRICT"
@@ -142,11 +143,3 @@ def _append(path: Path, line: str) -> None:
         file.write(b"\n" * torn + line.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
