@@ -3,7 +3,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 STAMP := .venv/.stamp
 
-.PHONY: help demo serve test check format lint types contracts model drills docs update-golden lock clean
+.PHONY: help demo serve test check format lint types contracts model drills bench docs update-golden lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -53,6 +53,9 @@ model: $(STAMP) ## check the formal model with Spin and rewrite its table of res
 
 drills: $(STAMP) ## what takes too long for every run: the formal model in its larger sizes
 	@DRILLS=1 $(BIN)/pytest tests/model
+
+bench: $(STAMP) ## measure the ledger on this machine and keep the report
+	@$(BIN)/ctnh bench ledger > bench/report.json; $(PY) -m bench.report bench/report.json
 
 docs: $(STAMP) ## rewrite the generated documents
 	@$(BIN)/python -m api.cli.docs

@@ -1,17 +1,19 @@
 """How fast a log is verified: hashes, tree and columns on one core; every signature on all; what is new."""
 
 import os
+import statistics
 import time
 from collections.abc import Iterator
 
 from bench.notes import Notes, undisturbed
 from bench.result import Result
 from ledger.db import reading
-from ledger.publisher import publish
-from ledger.verify import verify
+from ledger.publisher import Publisher, publish
+from ledger.verify import verify, verify_new
 
 HASHES = {"sqlite": (150_000, 300_000), "postgresql": (100_000, 300_000)}
 SIGNATURES = (17_000, 30_000)
+NEW, TIMES = 1000, 3
 
 
 def verifying(log: Notes, *, quick: bool) -> Iterator[Result]:
@@ -38,6 +40,43 @@ def verifying(log: Notes, *, quick: bool) -> Iterator[Result]:
         target=SIGNATURES[0],
         stretch=SIGNATURES[1],
         beside={"entries": size, "cores": cores},
+    )
+    yield from _new(log)
+
+
+def _new(log: Notes) -> Iterator[Result]:
+    """Sign a checkpoint over new entries and verify those alone."""
+    kind = log.engine.dialect.name
+    with reading(log.engine) as reader:
+        report, state = verify_new(reader, None, now=log.now, trust=log.trust, jobs=os.cpu_count() or 1)
+    assert report.ok, report.findings[:3]
+    publisher = Publisher(log.engine, log.ledger.log, log.ledger.origin, [log.log_signer])
+    publisher.publish(log.now)
+    signed, checked = [], []
+    for _ in range(TIMES):
+        log.grow(NEW, streams=NEW)
+        with undisturbed():
+            began = time.perf_counter()
+            publisher.publish(log.now)
+            signed.append((time.perf_counter() - began) * 1000)
+            with reading(log.engine) as reader:
+                began = time.perf_counter()
+                report, state = verify_new(reader, state, now=log.now, trust=log.trust)
+                checked.append((time.perf_counter() - began) * 1000)
+        assert report.ok, report.findings[:3]
+    yield Result(
+        name=f"{kind}: incremental verification of 1,000 new entries",
+        value=statistics.median(checked),
+        unit="ms",
+        target=150,
+        stretch=80,
+        less=True,
+        beside={"entries": report.size},
+    )
+    yield Result(
+        name=f"{kind}: checkpoint over 1,000 new entries, read back and signed",
+        value=statistics.median(signed),
+        unit="ms",
     )
 
 
