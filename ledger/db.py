@@ -4,6 +4,7 @@ A Reader is a read-only transaction that never waits for a writer. A Writer hold
 first statement on: `BEGIN IMMEDIATE` on SQLite, a transaction-scoped advisory lock on PostgreSQL.
 """
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,14 @@ def open_engine(place: str) -> Engine:
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     # The driver's own transaction handling would begin too late and commit before DDL.
     connection.isolation_level = None
+    try:
+        _set_sqlite(connection)
+    except UnicodeDecodeError as error:
+        # What the driver says of a damaged file may quote bytes of it that are no text.
+        raise sqlite3.DatabaseError("database disk image is malformed") from error
+
+
+def _set_sqlite(connection: DBAPIConnection) -> None:
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",
@@ -136,6 +145,22 @@ def _rolled_back(connection: Connection) -> Iterator[None]:
         yield
     finally:
         transaction.rollback()
+
+
+@contextmanager
+def attempting(reader: Reader) -> Iterator[None]:
+    """Run statements of which one may fail, and pass the failure on with the transaction still good.
+
+    PostgreSQL would answer nothing more in it.
+    """
+    reader.exec_driver_sql("SAVEPOINT attempt")
+    try:
+        yield
+    except BaseException:
+        reader.exec_driver_sql("ROLLBACK TO SAVEPOINT attempt")
+        raise
+    finally:
+        reader.exec_driver_sql("RELEASE SAVEPOINT attempt")
 
 
 @contextmanager

@@ -29,18 +29,22 @@ SECTOR = 512
 
 @dataclass(slots=True)
 class Torn:
-    """How many places were damaged and what became of it; ``silent`` must stay 0."""
+    """How many places were damaged and what became of it; ``silent`` and ``unhandled`` must stay 0."""
 
     places: int = 0
     clean: int = 0
     reported: int = 0
     refused: int = 0
     silent: int = 0
+    unhandled: int = 0
     codes: Counter[str] = field(default_factory=Counter)
 
     def holds(self) -> bool:
         """Tell whether everything was noticed that mattered."""
-        return self.silent == 0 and self.places == self.clean + self.reported + self.refused > 0
+        return (
+            self.silent == self.unhandled == 0
+            and self.places == self.clean + self.reported + self.refused > 0
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,10 @@ class Sound:
         except DBAPIError as error:
             torn.refused += 1
             torn.codes[type(error.orig).__name__] += 1
+            return
+        except Exception as fault:  # noqa: BLE001  whatever else: nobody may meet it
+            torn.unhandled += 1
+            torn.codes[f"{type(fault).__name__}: {fault}"] += 1
             return
         finally:
             engine.dispose()

@@ -39,8 +39,8 @@ _TALLY = (
     "| findings | entries | s |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
 )
 _TORN = (
-    "| database | case | places | as before | reported | did not open | not noticed | codes | s |\n"
-    "|---|---|--:|--:|--:|--:|--:|---|--:|"
+    "| database | case | places | as before | reported | did not open | unnoticed | unhandled | codes | s |\n"
+    "|---|---|--:|--:|--:|--:|--:|--:|---|--:|"
 )
 
 
@@ -80,7 +80,9 @@ def _tally(database: str, case: dict[str, Any]) -> str:
 
 def _torn(database: str, case: dict[str, Any]) -> str:
     counts = case["counts"]
-    figures = [str(counts[name]) for name in ("places", "clean", "reported", "refused", "silent")]
+    figures = [
+        str(counts[name]) for name in ("places", "clean", "reported", "refused", "silent", "unhandled")
+    ]
     codes = ", ".join(f"`{code}` {number}" for code, number in sorted(counts["codes"].items()))
     return f"| {database} | {case['case']} | {' | '.join(figures)} | {codes} | {case['seconds']} |"
 

@@ -113,6 +113,7 @@ class Run:
 def play(database: str, played: Iterator[Case]) -> bool:
     """Play cases, keep what they count, and tell whether all of them hold."""
     kept: list[dict[str, Any]] = []
+    result: dict[str, Any] = {"database": database, "commit": commit(), "cases": kept}
     for name, case in played:
         began = time.monotonic()
         counted = case()
