@@ -183,7 +183,7 @@ def check_vault(
                 done.opened += 1
         else:
             done.sealed += 1
-            if subjects is not None and not subjects.is_destroyed(subject):
+            if subjects is not None:
                 keyless.add(subject)
     done.findings += [Finding(None, "ledger.vault_key_missing", f"subject {one}") for one in sorted(keyless)]
     _check_clear(reader, log, promises, done, present, lost=lost)

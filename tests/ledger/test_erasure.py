@@ -298,6 +298,10 @@ DEEDS: dict[str, tuple[Deed, set[tuple[int | None, str]]]] = {
         on_vault(lambda _: update(SEALED).where(SEALED.c.subject == "person:b").values(subject="person:x")),
         {(None, "vault_key_missing")},
     ),
+    "34: a key destroyed without an entry": (
+        lambda world: world.subjects.destroy("person:b"),
+        {(None, "vault_key_missing")},
+    ),
     "a row given to another person": (
         on_vault(lambda _: update(SEALED).where(SEALED.c.subject == "person:b").values(subject="person:a")),
         {MISMATCH},
