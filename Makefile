@@ -51,8 +51,12 @@ contracts: $(STAMP) ## import directions and purity
 model: $(STAMP) ## check the formal model with Spin and rewrite its table of results
 	@$(PY) -m tests.model.report
 
-drills: $(STAMP) ## what takes too long for every run: the formal model in its larger sizes
+drills: $(STAMP) ## what takes too long for every run: the formal model in its larger sizes, many lives of a log
 	@DRILLS=1 $(BIN)/pytest tests/model
+	@$(MAKE) --no-print-directory machine
+
+machine: $(STAMP) ## lead many lives of a log with all that can befall it, on both databases (LIVES=n STEPS=m)
+	@$(PY) -m tests.ledger.machine_run --examples $(or $(LIVES),200) --steps $(or $(STEPS),60)
 
 bench: $(STAMP) ## measure the ledger on this machine and keep the report
 	@$(BIN)/ctnh bench ledger > bench/report.json; $(PY) -m bench.report bench/report.json

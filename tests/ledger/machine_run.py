@@ -1,0 +1,36 @@
+"""Lead many lives of a log: `python -m tests.ledger.machine_run --examples N --steps M`.
+
+What is found is made as small as it goes, and printed with the steps that lead there.
+"""
+
+import argparse
+import sys
+
+import pytest
+
+
+class Asked:
+    """Tells the test how many lives are asked for, and of how many steps."""
+
+    def __init__(self, examples: int, steps: int) -> None:
+        self._lives = (examples, steps)
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Leave the numbers where the test looks for them."""
+        config.machine_lives = self._lives  # type: ignore[attr-defined]
+
+
+def main() -> int:
+    """Run the test with the numbers of the command line; return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--examples", type=int, default=200, help="lives on each database")
+    parser.add_argument("--steps", type=int, default=60, help="steps of each life")
+    parser.add_argument("--database", choices=["sqlite", "postgres"], help="one of the two alone")
+    asked = parser.parse_args()
+    chosen = ["-k", asked.database] if asked.database else []
+    test = "tests/ledger/test_machine.py"
+    return int(pytest.main(["-p", "no:xdist", test, *chosen], plugins=[Asked(asked.examples, asked.steps)]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
