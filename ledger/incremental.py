@@ -9,14 +9,14 @@ that the caller has drawn by lot.
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table, exists, func, select
+from sqlalchemy import Table, exists, func, select, tuple_
 
 from ledger.db import Reader
 from ledger.entry import parse_envelope
@@ -175,6 +175,7 @@ class Incremental(Fast):
         super().__init__(reader, state.origin, trust, progress=progress)
         self._state = state
         self._old = self.since = state.tree.size
+        self.thorough = False  # it would read what is old
         self._audited = sorted(set(audited))
         self._proved: set[tuple[int, int]] = set()
         self._stored: dict[tuple[int, int], bytes] = {}
@@ -280,24 +281,40 @@ class Incremental(Fast):
             demand(number == self.stream_count)
             self._lengths.append(0)
             self._names[number] = name.decode()
+        old: dict[int, int] = {}
         for number, (events, length, head) in done.tails.items():
             if number >= known:
                 self._lengths[number - known] += events
                 demand(self._lengths[number - known] == length)
             elif number not in self._tails:
-                self._goes_on(number, length - events)
+                old[number] = length - events
             self._tails[number] = (length, head.decode())
+        self._go_on(old)
 
-    def _goes_on(self, number: int, length: int) -> None:
-        """Demand that an old stream had so many events, the last of them proved by its leaf."""
-        last = select(ENTRY.c.seq).where(
-            ENTRY.c.log == self.log, ENTRY.c.stream == number, ENTRY.c.stream_seq >= length - 1
-        )
-        found = list(self.reader.execute(last.where(ENTRY.c.seq < self._old)).scalars())
-        demand(length > 0 and len(found) == 1)
-        self._under_root(0, found[0] // TILE_WIDTH)
-        ((place, (_, there, _)),) = self._numbers.range(found[0], found[0] + 1).tails.items()
-        demand((place, there) == (number, length))
+    def _go_on(self, old: Mapping[int, int]) -> None:
+        """Demand that old streams had so many events each, the last of them proved by its leaf."""
+        last: dict[int, int] = {}
+        numbers = list(old)
+        for start in range(0, len(numbers), AT_ONCE):
+            part = numbers[start : start + AT_ONCE]
+            here = (ENTRY.c.log == self.log, ENTRY.c.stream.in_(part), ENTRY.c.seq < self._old)
+            longest = (
+                select(ENTRY.c.stream, func.max(ENTRY.c.stream_seq)).where(*here).group_by(ENTRY.c.stream)
+            )
+            places = [(number, place) for number, place in self.reader.execute(longest)]
+            demand(sorted(places) == sorted((number, old[number] - 1) for number in part))
+            there = select(ENTRY.c.stream, ENTRY.c.seq).where(*here)
+            there = there.where(tuple_(ENTRY.c.stream, ENTRY.c.stream_seq).in_(places))
+            found = [(number, seq) for number, seq in self.reader.execute(there)]
+            demand(len(found) == len(part))
+            last.update({seq: number for number, seq in found})
+        demand(len(last) == len(old))
+        for start, stop in _runs(sorted(last)):
+            for tile in range(start // TILE_WIDTH, (stop - 1) // TILE_WIDTH + 1):
+                self._under_root(0, tile)
+            tails = self._numbers.range(start, stop).tails
+            for number in (last[seq] for seq in range(start, stop)):
+                demand(tails[number][1] == old[number])
 
     @property
     def stream_count(self) -> int:
@@ -379,6 +396,15 @@ class Incremental(Fast):
                 query = select(table.c.commitment).where(table.c.log == self.log)
                 kept |= set(self.reader.execute(query.where(table.c.commitment.in_(part))).scalars())
             demand(kept == set(part))
+
+
+def _runs(seqs: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the ranges that positions in ascending order make up."""
+    start = 0
+    for n in range(1, len(seqs) + 1):
+        if n == len(seqs) or seqs[n] != seqs[n - 1] + 1:
+            yield seqs[start], seqs[n - 1] + 1
+            start = n
 
 
 class _Stored(Leaves):
