@@ -100,6 +100,11 @@ def test_there_is_no_proof_outside_the_tree() -> None:
     assert not verify_consistency(2, 1, (), LEAVES[0], LEAVES[0])
 
 
+def test_hashes_are_those_of_the_definition() -> None:
+    assert leaf_hash(b"ab") == hashlib.sha256(b"\0ab").digest()
+    assert node_hash(LEAVES[0], LEAVES[1]) == hashlib.sha256(b"\1" + LEAVES[0] + LEAVES[1]).digest()
+
+
 def test_a_node_cannot_pass_for_a_leaf() -> None:
     assert leaf_hash(LEAVES[0] + LEAVES[1]) != node_hash(LEAVES[0], LEAVES[1])
 
