@@ -24,10 +24,11 @@ from ledger.erasure import erase, read_erasure
 from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Problem, Refused, RuleBroken
 from ledger.event import Actor, Event, parse
 from ledger.prepared import Act
+from ledger.registered import find_key
 from ledger.signature import SignatureLine, Signer
 from ledger.store import ENTRY, KEY, StoredEntry, one, stored
 from ledger.vault import Secret, commit
-from ledger.writer import Recorded, find_key
+from ledger.writer import Recorded
 from manifest import reference
 from manifest.authority import SIGNERS
 from manifest.body import Body

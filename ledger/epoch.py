@@ -7,7 +7,7 @@ taken over count from the new log's first entry, so those of the predecessor are
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from ledger.db import Reader, Writer, writing
 from ledger.errors import Conflict, Malformed, NotAllowed, Problem, Refused
 from ledger.event import Event, parse
 from ledger.keys import Key, KeyRing
-from ledger.log_keys import ROOTS_NEEDED, LogKeys, is_root
+from ledger.log_keys import ROOTS_NEEDED, LogKeys, has_root
 from ledger.predecessor import Predecessor, first_event, malformed, predecessor, predecessor_of
 from ledger.prepared import Appended
 from ledger.report import Finding
@@ -47,11 +47,6 @@ class Seed:
     strangers: tuple[str, ...]
 
 
-class _Ring(KeyRing):
-    def put(self, key: Key) -> None:
-        self._keys[key.kid] = key
-
-
 def seed_of(reader: Reader, origin: str, size: int, roots: frozenset[str]) -> Seed:
     """Return what the first ``size`` entries of a log, and those before it, make of keys and streams.
 
@@ -62,7 +57,7 @@ def seed_of(reader: Reader, origin: str, size: int, roots: frozenset[str]) -> Se
     if found is None:
         raise Conflict(Problem("ledger.predecessor_missing", "", {"origin": origin}))
     log = found[0]
-    ring, streams = _Ring(), dict[str, tuple[int, str]]()
+    ring, streams = KeyRing(), dict[str, tuple[int, str]]()
     if (before := seed(reader, log)) is not None:
         for key in before.keys:
             ring.put(key)
@@ -75,20 +70,10 @@ def seed_of(reader: Reader, origin: str, size: int, roots: frozenset[str]) -> Se
             continue
         streams[event.stream] = (streams.get(event.stream, (0, ""))[0] + 1, head)
     return Seed(
-        tuple(_moved(key, size) for key in ring.all() if key.kid not in roots),
+        tuple(key.carried_over(size) for key in ring.all() if key.kid not in roots),
         tuple((name, length, head) for name, (length, head) in streams.items()),
-        tuple(kid for kid in sorted(roots) if not _is_root(ring, kid)),
+        tuple(kid for kid in sorted(roots) if not has_root(ring, kid)),
     )
-
-
-def _is_root(ring: KeyRing, kid: str) -> bool:
-    key = ring.get(kid)
-    return key is not None and key.until is None and is_root(key, ring.ended_at)
-
-
-def _moved(key: Key, size: int) -> Key:
-    until = None if key.until is None else key.until - size
-    return replace(key, since=key.since - size, until=until)
 
 
 def seed(reader: Reader, log: int) -> Seed | None:

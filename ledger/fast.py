@@ -18,9 +18,10 @@ from sqlalchemy import func, select, text
 from ledger.db import Reader, is_sqlite
 from ledger.entry import parse_envelope
 from ledger.event import Event, parse
-from ledger.keys import CountGap, Key
+from ledger.keys import CountGap, Key, KeyRing
 from ledger.leaves import Leaves
 from ledger.raw import raw_column, raw_rows
+from ledger.registered import key_of
 from ledger.scan import Anomaly, Scan, Scanned, Source
 from ledger.source import Place, PostgresSource, SqliteSource, open_source
 from ledger.steps import Steps
@@ -28,8 +29,7 @@ from ledger.store import ENTRY, HASH_BYTES, HEAD, KEY, STREAM
 from ledger.tiles import range_at
 from ledger.tree import CompactRange
 from ledger.trust import Trust
-from ledger.walk import KEY_COLUMNS, Ring, Stream
-from ledger.writer import key_of
+from ledger.walk import KEY_COLUMNS, Stream
 
 RANGE = 32_768  # entries at a time: 128 tiles
 # Entries from which on other processes save more than it costs to start them.
@@ -240,7 +240,7 @@ class Fast(Steps):
         return range_at(self.leaves.read, self.size)
 
 
-class _Uncounted(Ring):
+class _Uncounted(KeyRing):
     """The keys; how far they have counted the ranges say."""
 
     def learn(self, event: Event, seq: int) -> tuple[CountGap, ...]:

@@ -53,6 +53,11 @@ class Key:
         """The key as an object."""
         return load_public_key(self.public_key)[1]
 
+    def carried_over(self, size: int) -> "Key":
+        """Return the key as it stands in a log that goes on after ``size`` entries of this one."""
+        until = None if self.until is None else self.until - size
+        return replace(self, since=self.since - size, until=until)
+
 
 def key_fields(public_key: PublicKey, *, party: str, custody: str) -> dict[str, Any]:
     """Return the fields by which an event introduces a key."""
@@ -202,6 +207,10 @@ class KeyRing:
     def get(self, kid: str) -> Key | None:
         """Return the key, active or ended, or None."""
         return self._keys.get(kid)
+
+    def put(self, key: Key) -> None:
+        """Take a key as it is: one that a predecessor, a kept state or a table vouches for, and no entry."""
+        self._keys[key.kid] = key
 
     def learn(self, event: Event, seq: int) -> tuple[CountGap, ...]:
         """Take in what the event at ``seq`` says of keys; return where one that counts left acts out."""

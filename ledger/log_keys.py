@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from ledger.errors import Conflict, Malformed, NotAllowed, Problem
 from ledger.event import Event
-from ledger.keys import Key
+from ledger.keys import Key, KeyRing
 from ledger.note import Kind, NoteKey, parse_vkey
 
 ADDED = "log.key_added.v1"
@@ -106,6 +106,12 @@ def is_root(key: Key, ended_at: Callable[[int], Key | None]) -> bool:
             return False
         key = before
     return key.since == 0  # below are the keys that an earlier log has left
+
+
+def has_root(ring: KeyRing, kid: str) -> bool:
+    """Tell whether a key is a root key of the log and still in force."""
+    key = ring.get(kid)
+    return key is not None and key.until is None and is_root(key, ring.ended_at)
 
 
 def check_roots(event: Event, keys: Iterable[Key], ended_at: Callable[[int], Key | None]) -> None:

@@ -8,7 +8,6 @@ one damaged entry is named once.
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -18,7 +17,7 @@ from ledger.erasure import read_erasure
 from ledger.errors import Malformed, NotAllowed, Problem, Refused
 from ledger.event import Event, parse
 from ledger.keys import OPENED, Key, KeyRing, check_signatures, ended, introduced
-from ledger.log_keys import LogKeys, check_roots, is_root
+from ledger.log_keys import LogKeys, check_roots, has_root
 from ledger.note import NoteKey
 from ledger.predecessor import Predecessor, predecessor
 from ledger.report import FORMAT, Finding
@@ -53,11 +52,6 @@ Earlier = Callable[[Predecessor], AbstractContextManager["Succession"]]
 """Give the state of the named predecessor after the entries that survive."""
 
 
-class _Ring(KeyRing):
-    def put(self, key: Key) -> None:
-        self._keys[key.kid] = key
-
-
 class Succession:
     """The state of a log after the entries so far; `take` checks the next. Use it as a context manager."""
 
@@ -67,7 +61,7 @@ class Succession:
         self._trust = trust
         self.findings = findings
         self._earlier = earlier
-        self._ring = _Ring()
+        self._ring = KeyRing()
         self._accepted: dict[str, datetime] = {}  # other origins whose events count, and until when
         self._log_key_sets: list[set[NoteKey]] = []  # as they stood one after the other
         self._damaged = False
@@ -197,8 +191,7 @@ class Succession:
         with self._earlier(before) as left:
             for key in left.keys:
                 if key.kid not in roots:
-                    until = None if key.until is None else key.until - before.size
-                    self._ring.put(replace(key, since=key.since - before.size, until=until))
+                    self._ring.put(key.carried_over(before.size))
             for kid in sorted(roots):
                 # Nobody may take a log over by going on with it.
                 if not left.has_root(kid):
@@ -218,8 +211,7 @@ class Succession:
 
     def has_root(self, kid: str) -> bool:
         """Tell whether a key is a root key of the log and still in force."""
-        key = self._ring.get(kid)
-        return key is not None and key.until is None and is_root(key, self._ring.ended_at)
+        return has_root(self._ring, kid)
 
     def streams(self) -> list[tuple[str, str]]:
         """Return name and head of every stream."""

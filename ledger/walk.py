@@ -38,6 +38,7 @@ from ledger.note import NoteKey
 from ledger.packing import unpack
 from ledger.predecessor import predecessor_of
 from ledger.raw import raw_column, raw_rows
+from ledger.registered import key_of
 from ledger.report import FORMAT, Finding, Report
 from ledger.signature import kid_of
 from ledger.store import (
@@ -57,7 +58,6 @@ from ledger.store import (
 from ledger.tree import EMPTY_ROOT
 from ledger.trust import Trust
 from ledger.types import ms_text, to_ms
-from ledger.writer import key_of
 
 MAX_FINDINGS = 1000
 MAX_NAMED = 100
@@ -96,7 +96,7 @@ class Walk:
         self.log_keys = LogKeys()
         self.known_log_keys: list[tuple[NoteKey, ...]] = []  # as they stood one after the other
         self.log_key_entries: list[int] = []  # where they changed
-        self.ring = Ring()
+        self.ring = KeyRing()
         self.key_numbers: dict[str, int] = {}
         self.streams: dict[str, Stream] = {}
         self.claimed: set[int] = set()  # numbers of streams
@@ -466,14 +466,6 @@ class Walk:
         if self.log_keys.current and self.log_keys.current not in self.known_log_keys[-1:]:
             self.known_log_keys.append(self.log_keys.current)
             self.log_key_entries.append(seq)
-
-
-class Ring(KeyRing):
-    """The keys of a log that may have holes."""
-
-    def put(self, key: Key) -> None:
-        """Take a key as it is."""
-        self._keys[key.kid] = key
 
 
 def _first(moment: tuple[int, bool, Key]) -> int:

@@ -17,13 +17,13 @@ from ledger.changes import Change, Reads
 from ledger.checkpoint import Receipt
 from ledger.db import Reader, Row, assert_isolation, reading, writing
 from ledger.entry import ZERO, Entry, Envelope, parse_envelope
-from ledger.errors import Conflict, Malformed, NotAllowed, Problem
+from ledger.errors import Conflict, NotAllowed, Problem
 from ledger.event import Event, parse
-from ledger.keys import OPENED, Key, check_count, check_signatures, ended
-from ledger.log_keys import ADDED, RETIRED, check_roots, log_keys_after
+from ledger.keys import OPENED, check_count, check_signatures, ended
+from ledger.log_keys import check_roots
 from ledger.note import NoteSigner
 from ledger.prepared import Act, Appended, Prepared, Ticket
-from ledger.signature import Algorithm
+from ledger.registered import check_log_keys, ended_at, find_key
 from ledger.statements import inserting
 from ledger.store import ENTRY, HEAD, KEY, LOG, SEALED, STREAM, leaf_at, log_number, one, rows, stored
 from ledger.subjects import Subjects
@@ -221,36 +221,6 @@ class Ledger:
         leaf = leaf_at(reads.reader, self.log, found.seq)
         assert leaf is not None, "an entry and its leaf go in together"
         return Appended(found.seq, leaf, row["recorded_at"], found.envelope.hash, repeated=True)
-
-
-def ended_at(reads: Reads, seq: int) -> Key | None:
-    """Return the key that the entry at a position ended, or None."""
-    row = reads.one(KEY, until=seq)
-    return None if row is None else key_of(row)
-
-
-def check_log_keys(reads: Reads, event: Event, seq: int) -> None:
-    """Raise Refused unless a change of the log's keys is possible after those in the stream of entry 0."""
-    if event.kind not in {ADDED, RETIRED}:
-        return
-    first = reads.one(STREAM, stream=0)
-    if first is None or event.stream != first["name"]:
-        raise Malformed(Problem("ledger.field_invalid", "/stream"))
-    before = [(entry.seq, parse(entry.event)) for entry in reads.stream(event.stream)]
-    log_keys_after(before).learn(event, seq)
-
-
-def find_key(reads: Reads, kid: str) -> Key | None:
-    """Return the registered key of an identifier, or None."""
-    row = reads.one(KEY, kid=kid)
-    return None if row is None else key_of(row)
-
-
-def key_of(row: Row) -> Key:
-    """Return the key of a row of `ledger_key`."""
-    names = ("kid", "party", "public_key", "custody", "since", "until", "counted")
-    fields = {name: row.get(name) for name in names}
-    return Key(algorithm=Algorithm(str(row["algorithm"])), **fields)  # type: ignore[arg-type]
 
 
 def _check_place(reads: Reads, event: Event) -> tuple[int, int] | None:
