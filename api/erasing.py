@@ -19,8 +19,6 @@ from ledger.vault import find_secrets
 from ledger.writer import Recorded
 from manifest.register.events import PersonalErased
 
-FIELDS = ("subject", "reason", "commitments")
-
 
 def request_erasure(desk: Desk, given: Given) -> list[Done]:
     """Record and carry out the erasure of all of a subject's values, or of those that the request names.

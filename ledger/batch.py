@@ -49,7 +49,7 @@ class Batcher:
     """The one writer of a log in this process.
 
     ``judge_again`` judges a command on what a reader sees, ``find`` looks for the entry of its idempotency
-    key.
+    key. ``barred`` is asked under the lock, with the size of the log, what keeps anything from being written.
     """
 
     def __init__(self, engine: Engine, log: int, origin: str, *, judge_again: JudgeAgain, find: Find) -> None:

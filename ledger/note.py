@@ -195,10 +195,8 @@ def _message(name: str, kind: Kind, text: str, timestamp: int) -> bytes:
     return cosigned_message(name, timestamp, origin, root, end=size)
 
 
-def cosigned_message(
-    name: str, timestamp: int, origin: str, root: bytes, *, end: int, start: int = 0
-) -> bytes:
-    """Return what an ML-DSA-44 cosigner signs of the entries from ``start`` up to ``end``.
+def cosigned_message(name: str, timestamp: int, origin: str, root: bytes, *, end: int) -> bytes:
+    """Return what an ML-DSA-44 cosigner signs of the first ``end`` entries.
 
     Raises Malformed when name or origin is empty or longer than 255 bytes.
     """
@@ -212,7 +210,7 @@ def cosigned_message(
             named,
             struct.pack(">QB", timestamp, len(of)),
             of,
-            struct.pack(">QQ", start, end),
+            struct.pack(">QQ", 0, end),
             root,
         )
     )

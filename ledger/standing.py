@@ -79,9 +79,8 @@ class Floor:
         except Conflict as damaged:
             return damaged.problems[0]
         except OSError:
-            note = (
-                self._note
-            )  # a disk that is away for a while keeps nobody from recording, only from signing
+            # A disk that is away for a while keeps nobody from recording, only from signing.
+            note = self._note
         if note is not self._note and note is not None:
             self._note, self._least = note, claimed_checkpoint(note).size
         return behind(self._least, size) if size < self._least else None

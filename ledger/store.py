@@ -1,8 +1,8 @@
-"""The ledger's tables, reading them, and the only code that inserts an entry.
+"""The ledger's tables, and reading them; the code that inserts is `ledger.append`'s.
 
 `ledger_entry` is the record. `ledger_tile` holds the leaf hashes apart from it, so that a changed entry can
-be named. `ledger_head`, `ledger_stream` and `ledger_key` are what the writer looks up; they follow from the
-entries, and verification rebuilds and compares them.
+be named, and the levels of the tree above them. `ledger_head`, `ledger_stream` and `ledger_key` are what the
+writer looks up; they follow from the entries, and verification rebuilds and compares them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

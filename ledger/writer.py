@@ -1,8 +1,8 @@
 """The one way in: judge an envelope off the lock, then have it appended together with others.
 
 Order of a submission: format → idempotency → signatures and key state → place in its stream → the caller's
-judge (rules, postings, views) → queue → lock → the same look-ups again → entry, leaf, head → commit →
-receipt.
+judge (rules, postings, views) → queue → lock → does what was looked up still hold? → entry, leaf, head →
+commit → receipt.
 """
 
 from collections.abc import Callable
@@ -48,9 +48,8 @@ class Ledger:
     """One log of a database, opened for writing.
 
     ``judge`` decides whether an act is allowed and what follows from it; ``signer`` signs receipts. Times
-    come in with every call. ``subjects`` holds the keys under which personal values are sealed. ``barred`` is
-    asked under the lock, with the size of the log, what keeps anything from being written; ``close`` writes
-    what still waits.
+    come in with every call. ``subjects`` holds the keys under which personal values are sealed. ``close``
+    writes what still waits.
     """
 
     def __init__(
@@ -76,7 +75,10 @@ class Ledger:
         )
 
     def bar(self, barred: Callable[[int], Problem | None]) -> None:
-        """Have every append ask first: a problem that ``barred`` names refuses it with Unavailable."""
+        """Have every batch ask first, under the lock and with the size of the log.
+
+        A problem that ``barred`` names refuses each of its commands with Unavailable.
+        """
         self._batcher.barred = barred
 
     def close(self) -> None:
