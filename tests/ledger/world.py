@@ -226,11 +226,25 @@ def lived_in(engine: Engine, *, checkpoint: bool = True) -> World:
 
     0 opening, 1 an, 2 binh registered, 3–5 notes, 6 binh rotated, 7–8 notes, 9 an revoked, 10–11 notes.
     """
-    world = World(engine).open().register("an").register("binh")
-    world.note("first")
-    world.note("second", secrets={"driver": Secret("Nguyễn Văn A", "subject-1", b"s" * 32)})
+    world = World(engine)
+    begin(world)
     if checkpoint:
         world.checkpoint()
+    go_on(world)
+    if checkpoint:
+        world.checkpoint()
+    return world
+
+
+def begin(world: World) -> None:
+    """Live through entries 0 to 4 of `lived_in`."""
+    world.open().register("an").register("binh")
+    world.note("first")
+    world.note("second", secrets={"driver": Secret("Nguyễn Văn A", "subject-1", b"s" * 32)})
+
+
+def go_on(world: World) -> None:
+    """Live through entries 5 to 11 of `lived_in`."""
     world.note("elsewhere", by="binh", stream="other")
     new = signer("binh.2")
     world.submit(world.rotation("binh", signer("binh"), new), signer("binh"), new)
@@ -239,6 +253,3 @@ def lived_in(engine: Engine, *, checkpoint: bool = True) -> World:
     world.revoke("an")
     world.note("fifth", by="binh.2", stream="other")
     world.note("sixth", by="binh.2")
-    if checkpoint:
-        world.checkpoint()
-    return world
