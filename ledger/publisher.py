@@ -116,8 +116,10 @@ class Publisher:
         raise Conflict(Problem("ledger.guard_moved"))
 
     def _publish(self, now: datetime) -> tuple[int, str]:
+        # Asked before the log is looked at: a later note may be over entries that this look does not see.
+        remembered = None if self._guard is None else self._guard.last()
         with reading(self._engine) as reader:
-            state = self._state = self._take_up(reader)
+            state = self._state = self._take_up(reader, remembered)
             head = one(reader, HEAD, log=self._log)
             size = 0 if head is None else int(head["size"])
             tree = CompactRange(state.tree.size, state.tree.nodes)
@@ -140,14 +142,17 @@ class Publisher:
         self._state = _State(note, tree, missing=False)
         return tree.size, note
 
-    def _take_up(self, reader: Reader) -> _State:
-        """Return what was signed last, as far as the log agrees with it."""
+    def _take_up(self, reader: Reader, remembered: str | None) -> _State:
+        """Return what was signed last, as far as the log agrees with it and the guard does not move."""
         last = last_checkpoint(reader, self._log)
         note = last[1] if last else None
         if self._guard is not None:
-            if (problem := self._standing(reader)) is not None:
+            problem = self._standing(reader)
+            if self._guard.last() != remembered:
+                raise Conflict(Problem("ledger.guard_moved"))
+            if problem is not None:
                 raise Conflict(problem)
-            note = self._guard.last()
+            note = remembered
         known = self._state
         if known is not None and known.note == note and not known.missing:
             return known

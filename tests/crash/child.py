@@ -194,8 +194,9 @@ class Appending:
             try:
                 size, _ = publisher.publish(now())
                 self._journal.note(published=size)
-            except SQLAlchemyError as fault:
-                self._journal.note(error="", code=type(fault).__name__)
+            except (SQLAlchemyError, Refused) as fault:
+                code = fault.code if isinstance(fault, Refused) else type(fault).__name__
+                self._journal.note(error="", code=code)
 
 
 def run(work: Work) -> None:

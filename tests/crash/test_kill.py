@@ -53,3 +53,4 @@ def test_processes_side_by_side_leave_one_dense_chain(ground: Ground) -> None:
     assert tally.holds(), tally
     assert tally.found == processes * entries
     assert tally.entries == tally.found + 2
+    assert set(tally.errors) <= {"ledger.guard_moved"}, "of several publishers one is first"
