@@ -55,7 +55,7 @@ class Fast(Steps):
     ) -> None:
         super().__init__(reader, origin, trust)
         self.ring = _Uncounted()
-        self._with_signatures = signatures
+        self._with_signatures = self.thorough = signatures
         self._jobs = jobs
         self._progress = progress
         self._lengths = array("q")  # of the streams

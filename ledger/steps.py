@@ -7,30 +7,18 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Self
 
-from sqlalchemy import text
-
 from ledger.anchor import anchors
 from ledger.checkpoint import Checkpoint, claimed_checkpoint, open_checkpoint
-from ledger.db import is_sqlite
 from ledger.erasure import check_vault
 from ledger.errors import Refused
 from ledger.guard import Guard
 from ledger.raw import raw_rows
 from ledger.report import Step
+from ledger.schema import check_indices, check_schema
 from ledger.store import CHECKPOINT
 from ledger.subjects import Subjects
 from ledger.tree import EMPTY_ROOT
 from ledger.walk import Walk
-
-FENCED = (
-    "ledger_log", "ledger_entry", "ledger_tile", "ledger_checkpoint", "ledger_cosignature", "ledger_anchor",
-)  # fmt: skip
-# A trigger that stands in name only, or that sleeps for a replica, is no fence.
-_SQLITE_FENCES = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%RAISE(ABORT%'"
-_POSTGRES_FENCES = """
-    SELECT t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-    WHERE t.tgenabled = 'A' AND p.prosrc LIKE '%RAISE EXCEPTION%'
-"""
 
 
 class Steps(Walk):
@@ -38,6 +26,7 @@ class Steps(Walk):
 
     guard: Guard | None = None
     subjects: Subjects | None = None
+    thorough = True  # whether indices are compared with their tables, which reads all of both
     sound = False  # whether the entries themselves are as they must be
 
     def knowing(self, guard: Guard | None, subjects: Subjects | None) -> Self:
@@ -47,7 +36,7 @@ class Steps(Walk):
 
     def beside(self) -> None:
         """Take the steps that do not depend on how the entries were verified."""
-        self.steps(self.fences, self.checkpoints, self.anchors, self.guarded, self.vault)
+        self.steps(self.fences, self.indices, self.checkpoints, self.anchors, self.guarded, self.vault)
 
     def further(self, further: Sequence[Step]) -> None:
         """Take the caller's steps."""
@@ -56,13 +45,15 @@ class Steps(Walk):
     # 5. The fences.
 
     def fences(self) -> None:
-        """Look for the triggers by their names: gone or asleep, somebody has been at the schema."""
-        sqlite = is_sqlite(self.reader)
-        standing = set(self.reader.execute(text(_SQLITE_FENCES if sqlite else _POSTGRES_FENCES)).scalars())
-        for table in FENCED:
-            for operation in ("update", "delete", "replace" if sqlite else "truncate"):
-                if f"{table}_no_{operation}" not in standing:
-                    self.add(None, "ledger.fence_missing", f"{table}_no_{operation}")
+        """Look for whatever somebody who has been at the schema left: fences, tables, indices."""
+        for finding in check_schema(self.reader):
+            self.add(finding.seq, finding.code, finding.detail)
+
+    def indices(self) -> None:
+        """Compare the indices with their tables, for other readers look entries up in them."""
+        if self.thorough:
+            for finding in check_indices(self.reader):
+                self.add(finding.seq, finding.code, finding.detail)
 
     # 6. Checkpoints against the tree over the stored leaves.
 

@@ -7,7 +7,8 @@
 4. Each signature holds under a key active at that position; each event continues its stream; no ``idem``
    of a key comes twice.
 5. The tables that follow from the entries are what a replay gives, no row belongs to a log that is not
-   there, and the fences stand.
+   there, the fences stand word for word, and nothing but plain tables answers; indices hold what the
+   tables do.
 6. Every checkpoint is signed by a log key, and its root is the root over the stored leaves. Every anchor is
    recorded by an entry, of such a checkpoint, and its time stamp holds where the trust file names roots.
    What the guard remembers is a prefix of the log.
@@ -34,13 +35,11 @@ from ledger.incremental import Incremental, State, state_of, trust_digest
 from ledger.keys import Key
 from ledger.raw import raw_rows
 from ledger.report import Finding, Report, Step
-from ledger.steps import FENCED, Steps
+from ledger.steps import Steps
 from ledger.store import HEAD, KEY, STREAM
 from ledger.subjects import Subjects
 from ledger.trust import Trust
 from ledger.walk import KEY_COLUMNS
-
-__all__ = ["FENCED", "verify"]
 
 DEPTHS = ("full", "hashes")
 

@@ -1,7 +1,7 @@
 """Fences around the tables that only ever grow: triggers on both databases, roles on PostgreSQL.
 
 They stop mistakes and slow an attacker down; whoever owns the database can take them away, which is why the
-proofs exist. Every trigger is called ``<table>_no_<operation>``: the verifier looks for those names.
+proofs exist. Every trigger is called ``<table>_no_<operation>``: the verifier compares them word for word.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,18 +9,9 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy import Connection, text
 
 from ledger.db import is_sqlite
+from ledger.schema import FENCED, TILE_KEPT, sqlite_fences
 
-# Table -> its keys, primary key first. SQLite's OR REPLACE removes whatever row stands in the way of any.
-FENCED = {
-    "ledger_log": (("log",), ("origin",)),
-    "ledger_entry": (("log", "seq"), ("log", "stream", "stream_seq"), ("log", "key", "idem")),
-    "ledger_tile": (("log", "level", "tile"),),
-    "ledger_checkpoint": (("log", "size"),),
-    "ledger_cosignature": (("log", "size", "name", "key_id"),),
-    "ledger_anchor": (("log", "size", "authority"),),
-}
-# A tile is the one that changes in place, and only by growing at its end.
-_TILE_KEPT = "NEW.log = OLD.log AND NEW.level = OLD.level AND NEW.tile = OLD.tile"
+__all__ = ["FENCED", "fence", "grant_roles", "may_grant_roles"]
 
 OWNER, APPENDER, READER = "ctnh_owner", "ctnh_appender", "ctnh_reader"
 # What the appender may do beyond reading. Tables of later layers are views of the ledger: see grant_roles.
@@ -44,26 +35,9 @@ _APPENDER_RIGHTS = {
 
 def fence(connection: Connection, tables: Iterable[str] = FENCED) -> None:
     """Create the triggers of these tables; raises when one is there already."""
-    for statement in (_sqlite if is_sqlite(connection) else _postgres)(tables):
+    sqlite = is_sqlite(connection)
+    for statement in (made for _, made in sqlite_fences(tables)) if sqlite else _postgres(tables):
         connection.exec_driver_sql(statement)
-
-
-def _sqlite(tables: Iterable[str]) -> Iterator[str]:
-    for table in tables:
-        keys = FENCED[table]
-        kept = "0"
-        if table == "ledger_tile":
-            kept = f"{_TILE_KEPT} AND substr(NEW.hashes, 1, length(OLD.hashes)) IS OLD.hashes"
-        refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        there = " OR ".join(
-            f"EXISTS (SELECT 1 FROM {table} WHERE "  # noqa: S608  names of our own
-            + " AND ".join(f"{column} = NEW.{column}" for column in key)
-            + ")"
-            for key in keys
-        )
-        yield f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} WHEN NOT ({kept}) {refuse}"
-        yield f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}"
-        yield f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {there} {refuse}"
 
 
 def _postgres(tables: Iterable[str]) -> Iterator[str]:
@@ -77,7 +51,7 @@ def _postgres(tables: Iterable[str]) -> Iterator[str]:
     for table in tables:
         kept = "false"
         if table == "ledger_tile":
-            kept = f"{_TILE_KEPT} AND substr(NEW.hashes, 1, length(OLD.hashes)) = OLD.hashes"
+            kept = f"{TILE_KEPT} AND substr(NEW.hashes, 1, length(OLD.hashes)) = OLD.hashes"
         for operation, rest in (
             ("update", f"FOR EACH ROW WHEN (NOT ({kept}))"),
             ("delete", "FOR EACH ROW"),

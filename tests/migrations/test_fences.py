@@ -9,7 +9,6 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from ledger.db import reading
 from ledger.store import TILE
-from ledger.verify import FENCED as VERIFIED
 from ledger.verify import verify
 from migrations.fences import APPENDER, FENCED, OWNER, READER, grant_roles, may_grant_roles
 from tests.ledger.world import World, lived_in
@@ -108,10 +107,6 @@ def test_playing_a_replica_does_not_put_the_fences_to_sleep(postgres_engine: Eng
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         with pytest.raises(IntegrityError, match=REFUSED):
             connection.execute(text(statement))
-
-
-def test_the_verifier_looks_for_exactly_these_fences() -> None:
-    assert set(VERIFIED) == set(FENCED)
 
 
 def act_as(connection: Connection, role: str) -> None:
