@@ -3,7 +3,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 STAMP := .venv/.stamp
 
-.PHONY: help demo serve test check format lint types contracts model drills bench docs update-golden lock clean
+.PHONY: help demo serve test check format lint types contracts model drills crash bench docs update-golden lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -51,9 +51,15 @@ contracts: $(STAMP) ## import directions and purity
 model: $(STAMP) ## check the formal model with Spin and rewrite its table of results
 	@$(PY) -m tests.model.report
 
-drills: $(STAMP) ## what takes too long for every run: the formal model in its larger sizes, many lives of a log
+drills: $(STAMP) ## every tamper drill, written down, and what takes too long for every run: the formal model in its larger sizes, many lives of a log
+	@$(PY) -m tests.drills.report
 	@DRILLS=1 $(BIN)/pytest tests/model
 	@$(MAKE) --no-print-directory machine
+	@$(MAKE) --no-print-directory crash
+
+crash: $(STAMP) ## kill processes and servers, fill disks, tear pages, and rewrite the table of what was counted
+	@$(PY) -m tests.crash.run --kills 200
+	@$(PY) -m tests.crash.report
 
 machine: $(STAMP) ## lead many lives of a log with all that can befall it, on both databases (LIVES=n STEPS=m)
 	@$(PY) -m tests.ledger.machine_run --examples $(or $(LIVES),200) --steps $(or $(STEPS),60)
