@@ -20,7 +20,8 @@ from ledger.event import Event, parse, parse_time, time_text
 from ledger.raw import BATCH, raw_column, raw_rows
 from ledger.report import Finding
 from ledger.stamp import MAX_ANSWER_BYTES, TOLERANCE, Stamp, check_token
-from ledger.store import ANCHOR, ENTRY, HASH_BYTES, STREAM
+from ledger.store import ANCHOR, ENTRY, STREAM
+from ledger.tiles import HASH_BYTES
 from ledger.types import from_ms
 
 ANCHORED = "checkpoint.anchored.v1"

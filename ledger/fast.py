@@ -25,8 +25,8 @@ from ledger.registered import key_of
 from ledger.scan import Anomaly, Scan, Scanned, Source
 from ledger.source import Place, PostgresSource, SqliteSource, open_source
 from ledger.steps import Steps
-from ledger.store import ENTRY, HASH_BYTES, HEAD, KEY, STREAM
-from ledger.tiles import range_at
+from ledger.store import ENTRY, HEAD, KEY, STREAM
+from ledger.tiles import HASH_BYTES, range_at
 from ledger.tree import CompactRange
 from ledger.trust import Trust
 from ledger.walk import KEY_COLUMNS, Stream

@@ -28,19 +28,8 @@ from ledger.leaves import MAX_LEVEL, Leaves
 from ledger.raw import raw_column, raw_rows
 from ledger.scan import Scan, Scanned
 from ledger.signature import Algorithm
-from ledger.store import (
-    CHECKPOINT,
-    ENTRY,
-    HASH_BYTES,
-    HEAD,
-    SEALED,
-    STREAM,
-    TILE,
-    VAULT,
-    split_hashes,
-    tile_reader,
-)
-from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, ReadTile, grow, range_at, tile_root, width_at
+from ledger.store import CHECKPOINT, ENTRY, HEAD, SEALED, STREAM, TILE, VAULT, split_hashes, tile_reader
+from ledger.tiles import HASH_BYTES, TILE_HEIGHT, TILE_WIDTH, ReadTile, grow, range_at, tile_root, width_at
 from ledger.tree import CompactRange
 from ledger.trust import Trust
 

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from ledger.db import Reader
 from ledger.raw import raw_column, raw_length
 from ledger.report import Finding
-from ledger.store import HASH_BYTES, TILE, TILE_WIDTH
-from ledger.tiles import TILE_BYTES, TILE_HEIGHT, root_at, tile_root
+from ledger.store import TILE
+from ledger.tiles import HASH_BYTES, TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, root_at, tile_root
 
 KEPT = 64  # tiles in memory
 MAX_LEVEL = 7  # a tree of 2^63 leaves has no higher tile

@@ -24,7 +24,8 @@ from ledger.prepared import Act
 from ledger.publisher import last_checkpoint
 from ledger.raw import raw_column, raw_rows
 from ledger.report import Finding
-from ledger.store import CHECKPOINT, ENTRY, HASH_BYTES, LOG, STREAM, TILE, entry_at, one, rows, split_hashes
+from ledger.store import CHECKPOINT, ENTRY, LOG, STREAM, TILE, entry_at, one, rows, split_hashes
+from ledger.tiles import HASH_BYTES
 from ledger.tree import CompactRange
 
 LOG_ANCHORED = "log.anchored.v1"

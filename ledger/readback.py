@@ -6,8 +6,8 @@ from ledger.db import Reader, driver, is_sqlite
 from ledger.entry import entry_hash, header_bytes
 from ledger.errors import Conflict, Problem
 from ledger.packing import unpack
-from ledger.store import HASH_BYTES, TILE_WIDTH, leaf_at, tile_reader
-from ledger.tiles import grow, tile_at
+from ledger.store import leaf_at, tile_reader
+from ledger.tiles import HASH_BYTES, TILE_WIDTH, grow, tile_at
 from ledger.types import ms_text
 
 CHUNK = 16 * TILE_WIDTH

@@ -33,10 +33,8 @@ from sqlmodel import Field, SQLModel
 from ledger.db import Reader, Row
 from ledger.entry import Envelope, entry_hash, header_bytes, parse_envelope
 from ledger.packing import unpack
+from ledger.tiles import HASH_BYTES, TILE_WIDTH
 from ledger.types import from_ms, ms_text
-
-TILE_WIDTH = 256
-HASH_BYTES = 32
 
 
 def _whole(**options: Any) -> Any:

@@ -41,20 +41,8 @@ from ledger.raw import raw_column, raw_rows
 from ledger.registered import key_of
 from ledger.report import FORMAT, Finding, Report
 from ledger.signature import kid_of
-from ledger.store import (
-    ANCHOR,
-    CHECKPOINT,
-    COSIGNATURE,
-    ENTRY,
-    HASH_BYTES,
-    HEAD,
-    KEY,
-    LOG,
-    SEALED,
-    STREAM,
-    TILE,
-    VAULT,
-)
+from ledger.store import ANCHOR, CHECKPOINT, COSIGNATURE, ENTRY, HEAD, KEY, LOG, SEALED, STREAM, TILE, VAULT
+from ledger.tiles import HASH_BYTES
 from ledger.tree import EMPTY_ROOT
 from ledger.trust import Trust
 from ledger.types import ms_text, to_ms

@@ -35,7 +35,6 @@ from ledger.store import (
     LOG,
     SEALED,
     TILE,
-    TILE_WIDTH,
     entries,
     entry_at,
     leaf_hashes,
@@ -43,6 +42,7 @@ from ledger.store import (
     rows,
     stream_events,
 )
+from ledger.tiles import TILE_WIDTH
 from ledger.types import UtcDateTime
 from ledger.vault import Secret, commit, find_secrets
 from ledger.verify import verify
