@@ -1,10 +1,12 @@
 """Files that are not what was written to them: noticed, wherever it matters."""
 
 import os
+import sqlite3
 import subprocess
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from api.database import upgrade
 from ledger.db import open_engine, reading
@@ -122,3 +124,17 @@ def test_a_file_system_that_may_not_be_written_is_read(folder: Path, nursery: Nu
     tally = ground.final()
     assert tally.holds(), tally
     assert (tally.found, tally.in_flight, tally.recorded) == (12, 2, 0)
+
+
+def test_what_is_said_of_a_damaged_file_need_be_no_text(folder: Path) -> None:
+    """The database names what it cannot read, in the bytes that stand there."""
+    place = folder / "small.db"
+    made = sqlite3.connect(place)
+    made.execute("CREATE TABLE zzzz (a)")
+    made.close()
+    broken = place.read_bytes().replace(b"CREATE TABLE", b"CREATE TABLF")
+    place.write_bytes(broken.replace(b"zzzzzzzz", b"\xedzzz\xedzzz"))
+    engine = open_engine(str(place))
+    with pytest.raises(DBAPIError, match="malformed"), reading(engine):
+        pass
+    engine.dispose()
