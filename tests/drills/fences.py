@@ -30,7 +30,7 @@ UPSERT = (
 
 def replaced(connection: Connection) -> None:
     """Write over a row by inserting it again."""
-    connection.execute(text("CREATE TEMPORARY TABLE changed AS SELECT * FROM ledger_entry WHERE seq = 4"))
+    connection.execute(text("CREATE TABLE changed AS SELECT * FROM ledger_entry WHERE seq = 4"))
     event = column(connection, 4, "event").replace(b"second", b"sdcond")
     connection.execute(text("UPDATE changed SET event = :event"), {"event": event})
     connection.execute(text(REPLACE if connection.dialect.name == "sqlite" else UPSERT))

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import update
 
 from ledger.checkpoint import Receipt
+from ledger.db import reading
 from ledger.entry import Envelope, entry_hash
 from ledger.event import Actor, Event
 from ledger.signature import (
@@ -19,11 +20,12 @@ from ledger.signature import (
     spki,
 )
 from ledger.store import KEY
+from ledger.verify import verify
 from ledger.writer import Recorded
 from tests.drills.drill import Who, drill
 from tests.drills.hands import column, dishonest_writer, in_hand, rechain, set_entry
 from tests.drills.stage import Stage
-from tests.drills.watch import Found, both, guard, holders, published, refusal, start_up, verifier
+from tests.drills.watch import Found, both, guard, holders, published, refusal, refusals, start_up, verifier
 from tests.ledger.world import NOTE, START, World, envelope, signer
 from verifier import ctnh_verify
 
@@ -202,24 +204,39 @@ def malleable(stage: Stage) -> Found:
         line = signer(name, algorithm).sign_event(data)
         if stage.attacked:
             line = replace(line, value=b64(twin(line.parts[0], algorithm)))
-        sent = Envelope((line,), data).to_bytes()
-        found |= refusal(Who.WRITER, partial(world.ledger.submit, sent, now=world.now()))
+        send = partial(world.ledger.submit, Envelope((line,), data).to_bytes(), now=world.now())
+        refused = refusal(Who.WRITER, send)
+        assert bool(refused) is stage.attacked, name
+        found |= refused
         if stage.attacked:
             with dishonest_writer("writer.check_signatures"):
-                world.ledger.submit(sent, now=world.now())
-    fields = registration_of(spki(signer("chi").public_key))
-    keys = [fields]
+                send()
+    seen = published(stage)
+    assert not stage.attacked or invalid_at(world) == {13, 14}, "each twin is found, not one of them"
+    keys = [spki(signer("chi").public_key)]
     if stage.attacked:
-        prefix = spki(signer("chi").public_key)[:-32]
-        keys = [registration_of(prefix + point) for point in sorted(ED25519_SMALL_ORDER)]
-    for key in keys:
+        keys = [keys[0][:-32] + point for point in sorted(ED25519_SMALL_ORDER)]
+    fields = [registration_of(key) for key in keys]
+    registrations = []
+    for key in fields:
         event = replace(
             world.registration("chi", signer("chi")), body={"key": key}, stream=f"keys/{key['kid']}"
         )
         data = envelope(event, signer("chi"), signer("operator-a"))
-        found |= refusal(Who.WRITER, partial(world.ledger.submit, data, now=world.now()))
-        found |= refusal(Who.SECOND, partial(ctnh_verify.read_party_key, key, 0))
-    return found | published(stage)
+        registrations.append(partial(world.ledger.submit, data, now=world.now()))
+    return (
+        found
+        | seen
+        | refusals(Who.SECOND, [partial(ctnh_verify.read_party_key, key, 0) for key in fields])
+        | refusals(Who.WRITER, registrations)
+    )
+
+
+def invalid_at(world: World) -> set[int | None]:
+    """Return where the verifier finds signatures that do not hold."""
+    with reading(world.engine) as reader:
+        report = verify(reader, trust=world.trust)
+    return {one.seq for one in report.findings if one.code == "ledger.signature_invalid"}
 
 
 def promised(world: World, event: Event) -> Recorded:
