@@ -51,7 +51,7 @@ contracts: $(STAMP) ## import directions and purity
 model: $(STAMP) ## check the formal model with Spin and rewrite its table of results
 	@$(PY) -m tests.model.report
 
-drills: $(STAMP) ## every tamper drill, written down, and what takes too long for every run: the formal model in its larger sizes, many lives of a log
+drills: $(STAMP) ## every tamper drill, written down; then what takes too long for every run: larger models, many lives of a log
 	@$(PY) -m tests.drills.report
 	@DRILLS=1 $(BIN)/pytest tests/model
 	@$(MAKE) --no-print-directory machine
@@ -66,6 +66,9 @@ machine: $(STAMP) ## lead many lives of a log with all that can befall it, on bo
 
 bench: $(STAMP) ## measure the ledger on this machine and keep the report
 	@$(BIN)/ctnh bench ledger > bench/report.json; $(PY) -m bench.report bench/report.json
+
+mutation: $(STAMP) ## change the proof and chain code one thing at a time: the tests must notice (long)
+	@$(PY) -m tests.mutation.run; code=$$?; $(PY) -m tests.mutation.report; exit $$code
 
 docs: $(STAMP) ## rewrite the generated documents
 	@$(BIN)/python -m api.cli.docs

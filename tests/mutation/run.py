@@ -1,0 +1,250 @@
+"""Run the tests of each module against its mutants, and write down what they do not notice.
+
+    python -m tests.mutation.run [--survivors] [module …]
+
+Every mutant has a process of its own. Most are forked from one that has collected the tests, and exchange
+the code of the function that they change; a change outside of functions is made as the module is imported,
+in a process forked before that. A mutant is killed when a test fails or when the tests take too much
+processor time. What survives must stand in ``equivalent.toml`` with the reason why nothing can tell it from
+the original, else this exits 1. ``--survivors`` runs again only what survived the last time.
+"""
+
+import ast
+import importlib
+import json
+import os
+import resource
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+from tests.mutation.hook import Hook
+from tests.mutation.mutants import Mutant, mutants
+from tests.mutation.report import KEPT, ROOT, equivalents, kept_verdicts, summary, unexplained
+
+AT_ONCE = 2
+SECONDS, TIMES = 1.5, 2.0  # of processor time: so many, beyond so many times what the tests take
+MEMORY = 6 << 30
+
+TESTS: dict[str, tuple[str, ...]] = {
+    "tree": ("tree", "tiles"),
+    "tiles": ("tiles",),
+    "entry": ("entry",),
+    "packing": ("packing",),
+    "checkpoint": ("checkpoint",),
+    "readback": ("readback",),
+    "leaves": ("leaves", "fast", "verify"),
+    "steps": ("verify",),
+    "scan": ("scan", "fast", "verify"),
+    "fast": ("fast", "verify"),
+    "incremental": ("incremental",),
+    "walk": ("verify", "fast"),
+}
+
+Run = Callable[[], int]
+
+
+def run_tests(test: str, *options: str, plugins: Sequence[object] = ()) -> int:
+    """Run a test file in this process, which is not to be used afterwards."""
+    quiet = [f"-pno:{plugin}" for plugin in ("xdist", "cacheprovider")]
+    ignore = "-Wignore::pytest.PytestAssertRewriteWarning"
+    file = str(ROOT / "tests" / "ledger" / f"test_{test}.py")
+    return int(
+        pytest.main([file, "-x", "-q", "--tb=no", "-m", "not postgres", ignore, *quiet, *options], plugins)
+    )
+
+
+def fork(run: Run, seconds: float = 0) -> int:
+    """Start a process that runs this, silently, and ends with the code that it returns; return its id."""
+    process = os.fork()
+    if process:
+        return process
+    code = 3
+    try:
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        if seconds:
+            resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        code = run()
+    finally:
+        os._exit(code)
+
+
+def told(run: Callable[[Callable[[Any], None]], int]) -> Iterator[Any]:
+    """Run this in a process of its own and yield what it tells; raise SystemExit when it fails."""
+    reader, writer = os.pipe()
+
+    def child() -> int:
+        os.close(reader)
+        return run(lambda value: _ignored(os.write(writer, json.dumps(value).encode() + b"\n")))
+
+    process = fork(child)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        yield from map(json.loads, pipe)
+    if os.waitpid(process, 0)[1]:
+        raise SystemExit("the tests fail as the code stands")
+
+
+def _ignored(_: object) -> None:
+    pass
+
+
+def preload(test: str) -> float:
+    """Load what a test file needs of others' libraries; return the processor time that it takes then."""
+
+    def collect(tell: Callable[[Any], None]) -> int:
+        code = run_tests(test, "--collect-only")
+        tell([name for name, module in sys.modules.items() if _is_foreign(module)])
+        return code
+
+    for loaded in told(collect):
+        for name in loaded:
+            if name not in sys.modules:
+                try:
+                    importlib.import_module(name)
+                except Exception:  # noqa: BLE001, S112  made on the fly, or private to another module
+                    continue
+    return _time(lambda: run_tests(test))
+
+
+def _is_foreign(module: types.ModuleType) -> bool:
+    path = getattr(module, "__file__", None) or ""
+    return path != "" and ("site-packages" in path or not Path(path).is_relative_to(ROOT))
+
+
+def _time(run: Run) -> float:
+    _, status, usage = os.wait4(fork(run), 0)
+    if status:
+        raise SystemExit("the tests fail as the code stands")
+    return usage.ru_utime + usage.ru_stime
+
+
+def in_turn(made: Sequence[Mutant], start: Callable[[Mutant], int]) -> Iterator[tuple[str, bool]]:
+    """Start a process for each mutant, some at a time; yield its name and whether it was killed."""
+    running: dict[int, str] = {}
+    for mutant in made:
+        while len(running) >= AT_ONCE:
+            yield from _ended(running)
+        owner, attribute, _ = mutant.change
+        kept = getattr(owner, attribute)
+        mutant.apply()
+        running[start(mutant)] = mutant.name
+        setattr(owner, attribute, kept)
+    while running:
+        yield from _ended(running)
+
+
+def _ended(running: dict[int, str]) -> Iterator[tuple[str, bool]]:
+    for process, name in list(running.items()):
+        found, status = os.waitpid(process, os.WNOHANG)
+        if found:
+            del running[process]
+            yield name, status != 0
+    time.sleep(0.005)
+
+
+class Loop:
+    """A pytest plugin: runs the tests that were collected once for each mutant."""
+
+    def __init__(
+        self, name: str, tree: ast.Module, made: Sequence[Mutant], tell: Callable[[Any], None]
+    ) -> None:
+        self._name, self._tree, self._made, self._tell = name, tree, made, tell
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Take the place of pytest's own loop."""
+
+        def tests() -> int:
+            for item, after in zip(session.items, [*session.items[1:], None], strict=True):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+                if session.testsfailed:
+                    return 1
+            return 0
+
+        def start(mutant: Mutant) -> int:
+            def run() -> int:
+                exchange(sys.modules[self._name], mutant.scope, self._tree)
+                return tests()
+
+            return fork(run, seconds)
+
+        seconds = SECONDS + TIMES * _time(tests)
+        for name, killed in in_turn(self._made, start):
+            self._tell([name, killed])
+        return True
+
+
+def exchange(module: types.ModuleType, scope: Sequence[str], tree: ast.Module) -> None:
+    """Give the function at ``scope`` of a loaded module the code that the tree has for it."""
+    made: dict[str, Any] = {"__name__": module.__name__}
+    exec(compile(ast.fix_missing_locations(tree), str(module.__file__), "exec"), made)  # noqa: S102
+    old, new = _function(vars(module), scope), _function(made, scope)
+    for attribute in ("__code__", "__defaults__", "__kwdefaults__"):
+        setattr(old, attribute, getattr(new, attribute))
+
+
+def _function(names: Mapping[str, Any], scope: Sequence[str]) -> types.FunctionType:
+    found = names[scope[0]]
+    if isinstance(found, type):
+        return _function(vars(found), scope[1:])
+    while not isinstance(found, types.FunctionType) or hasattr(found, "__wrapped__"):
+        found = found.fget if isinstance(found, property) else found.__wrapped__
+    return found
+
+
+def judge(module: str, test: str, only: set[str] | None) -> Iterator[tuple[str, bool]]:
+    """Yield each mutant of a module, or each that ``only`` names, with whether a test file noticed it."""
+    path = ROOT / "ledger" / f"{module}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    name = f"ledger.{module}"
+    made = [mutant for mutant in mutants(tree) if only is None or mutant.name in only]
+    seconds = SECONDS + TIMES * preload(test)
+    inside = [mutant for mutant in made if mutant.inside]
+    yield from told(lambda tell: run_tests(test, plugins=[Loop(name, tree, inside, tell)]))
+    outside = [mutant for mutant in made if not mutant.inside]
+
+    def start(_: Mutant) -> int:
+        def run() -> int:
+            sys.meta_path.insert(0, Hook(name, path, tree))
+            return run_tests(test)
+
+        return fork(run, seconds)
+
+    yield from in_turn(outside, start)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the modules named, or all; return the exit code."""
+    # An example that fails is enough here: nobody reads the smallest one.
+    settings.register_profile(
+        "mutation", deadline=None, derandomize=True, max_examples=40, database=None,
+        suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate],
+    )  # fmt: skip
+    os.environ.update(HYPOTHESIS_PROFILE="mutation")
+    for module in [name for name in arguments if not name.startswith("-")] or TESTS:
+        kept = kept_verdicts()
+        found = kept.get(module, {}) if "--survivors" in arguments else {}
+        only = {name for name, killed in found.items() if not killed} if found else None
+        for test in TESTS[module]:
+            for name, killed in judge(module, test, only):
+                found[name] = killed
+            only = {name for name, killed in found.items() if not killed}
+        kept[module] = found
+        KEPT.parent.mkdir(exist_ok=True)
+        KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
+        left = unexplained(found, equivalents().get(module, {}))
+        print(summary(module, found), *left, sep="\n  ", flush=True)  # noqa: T201
+    return 1 if any(unexplained(f, equivalents().get(m, {})) for m, f in kept_verdicts().items()) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
