@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, update
 
-from ledger.db import is_sqlite, open_engine
+from ledger.db import Reader, is_sqlite, open_engine
 from ledger.store import (
     ANCHOR,
     CHECKPOINT,
@@ -50,10 +50,15 @@ def _fences(connection: Connection) -> frozenset[tuple[Any, ...]]:
 def everything(engine: Engine) -> Rows:
     """Return every row of the ledger's tables, and the fences."""
     with engine.connect() as connection:
-        found = {
-            table.name: frozenset(tuple(row) for row in connection.execute(select(table))) for table in TABLES
-        }
-        return found | {"fences": _fences(connection)}
+        return seen_by(connection)
+
+
+def seen_by(connection: Connection) -> Rows:
+    """Return every row that a transaction sees, and the fences."""
+    found = {
+        table.name: frozenset(tuple(row) for row in connection.execute(select(table))) for table in TABLES
+    }
+    return found | {"fences": _fences(connection)}
 
 
 def shows(before: Rows, after: Rows, current: int) -> bool:
@@ -88,12 +93,14 @@ def in_hand(engine: Engine, *, fenced: bool = True) -> Iterator[Connection]:
                 driver = connection.connection.driver_connection
                 assert driver is not None
                 driver.execute("PRAGMA foreign_keys=OFF")
-            with connection.begin():
+            with connection.begin() as transaction:
                 if not sqlite:
                     connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
                 standing = {row[0] for row in _fences(connection)}
                 _lower(connection, standing)
                 yield connection
+                if not transaction.is_active:
+                    return  # rolled back by whoever had it in hand
                 if fenced:
                     _raise(connection, standing)
     finally:
@@ -339,6 +346,25 @@ def lay_hands(engine: Engine, kind: str, log: int, chosen: tuple[int, int], spar
     """Change something; raise Nothing when there is nothing of the kind to change."""
     with in_hand(engine) as connection:
         KINDS[kind].change(Hand(connection, log, *chosen, spared))
+
+
+@contextmanager
+def tried(
+    engine: Engine, kind: str, log: int, chosen: tuple[int, int], spared: frozenset[str]
+) -> Iterator[Reader]:
+    """Yield what a verifier reads after a change whose traces are hidden; nothing of it is kept.
+
+    Raises Nothing when there is nothing of the kind to change.
+    """
+    with in_hand(engine) as connection:
+        transaction = connection.get_transaction()
+        assert transaction is not None
+        try:
+            KINDS[kind].change(Hand(connection, log, *chosen, spared))
+            fence(connection)
+            yield Reader(connection)
+        finally:
+            transaction.rollback()
 
 
 def lower_a_fence(engine: Engine, number: int, *, asleep: bool) -> None:

@@ -16,7 +16,7 @@ from tests.conftest import POSTGRES
 from tests.ledger.machine import Machine, sqlite_drop
 
 # Lives and steps of each: what every run affords. `python -m tests.ledger.machine_run` leads more.
-AFFORDED = {"sqlite": (14, 30), "postgres": (6, 25)}
+AFFORDED = {"sqlite": (8, 25), "postgres": (3, 20)}
 
 
 def _asked(request: pytest.FixtureRequest, kind: str) -> settings:
