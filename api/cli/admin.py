@@ -1,6 +1,7 @@
 """`ctnh init`, `serve`, `rebuild`: setting a deployment up and running it."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -36,13 +37,12 @@ def write_trust(path: Path, data: bytes) -> Path:
 
 def rebuild_command(db: Db = None, as_json: AsJson = False) -> None:
     """Write all views anew from the ledger; exit 1 when an entry should not have been let in."""
-    with telling():
-        home = open_home(chosen(db))
-        try:
-            with writing(home.engine, home.ledger.log) as writer:
-                findings = rebuild(writer, home.ledger.log, default())
-        finally:
-            home.close()
+    with (
+        telling(),
+        closing(open_home(chosen(db))) as home,
+        writing(home.engine, home.ledger.log) as writer,
+    ):
+        findings = rebuild(writer, home.ledger.log, default())
     if as_json:
         print_json({"ok": not findings, "findings": [finding.as_json() for finding in findings]})
     else:

@@ -1,5 +1,6 @@
 """`ctnh ledger anchor`, `list` and `logs …`: what binds a log to the world, and several to each other."""
 
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -40,20 +41,16 @@ def anchor_command(
 ) -> None:
     """Have a checkpoint stamped by an outside authority (RFC 3161), and record it."""
     answer: dict[str, Any] = {"anchored": False}
-    with telling():
-        home = open_home(chosen(db))
-        try:
-            if not if_due or due(last_anchored(home), home.clock()):
-                made = anchor(home)
-                answer = {
-                    "anchored": True,
-                    "seq": made.seq,
-                    "size": made.size,
-                    "authority": made.authority,
-                    "stamped_at": time_text(made.stamped_at),
-                }
-        finally:
-            home.close()
+    with telling(), closing(open_home(chosen(db))) as home:
+        if not if_due or due(last_anchored(home), home.clock()):
+            made = anchor(home)
+            answer = {
+                "anchored": True,
+                "seq": made.seq,
+                "size": made.size,
+                "authority": made.authority,
+                "stamped_at": time_text(made.stamped_at),
+            }
     if as_json:
         print_json(answer)
     else:
@@ -87,16 +84,12 @@ def anchor_logs_command(db: Db = None, as_json: AsJson = False) -> None:
     """Record the newest checkpoint of every log of the database; the first time, open the log of logs."""
     chosen_settings = chosen(db)
     trust = chosen_settings.data_dir.parent / "trust-logs.json"
-    with telling():
-        home = open_home(chosen_settings)
-        try:
-            of_logs = Logs(home)
-            made = of_logs.anchor()
-            if not trust.exists():
-                write_trust(trust, of_logs.trust().to_json())
-            of_logs.close()
-        finally:
-            home.close()
+    with telling(), closing(open_home(chosen_settings)) as home:
+        of_logs = Logs(home)
+        made = of_logs.anchor()
+        if not trust.exists():
+            write_trust(trust, of_logs.trust().to_json())
+        of_logs.close()
     if as_json:
         print_json({"anchored": [one_log.write() for one_log in made], "trust": str(trust)})
         return

@@ -1,5 +1,6 @@
 """`ctnh ledger …`: verify, checkpoint, prove, export."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -37,12 +38,8 @@ app.command("report")(report_command)
 @app.command()
 def checkpoint(db: Db = None) -> None:
     """Sign a checkpoint over all entries and print it."""
-    with telling():
-        home = open_home(chosen(db))
-        try:
-            out.print(home.checkpoint()[1], markup=False, end="")
-        finally:
-            home.close()
+    with telling(), closing(open_home(chosen(db))) as home:
+        out.print(home.checkpoint()[1], markup=False, end="")
 
 
 @app.command("prove")

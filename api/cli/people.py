@@ -1,6 +1,7 @@
 """`ctnh user` and `ctnh key`: who gets in, a person with a password or a program with an API key."""
 
 import sys
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -30,13 +31,9 @@ def add_user(
     db: Db = None,
 ) -> None:
     """Make an account; the password is asked for, or is the first line of standard input."""
-    with telling():
-        home = open_home(chosen(db))
-        try:
-            _check_party(home, party)
-            make_account(home, login=login, password=_password(), party=party, name=name)
-        finally:
-            home.close()
+    with telling(), closing(open_home(chosen(db))) as home:
+        _check_party(home, party)
+        make_account(home, login=login, password=_password(), party=party, name=name)
     out.print(f"{login}  {party}  {name}", markup=False)
 
 
@@ -49,13 +46,9 @@ def add_key(
     db: Db = None,
 ) -> None:
     """Make an API key and print it; it is never shown again."""
-    with telling():
-        home = open_home(chosen(db))
-        try:
-            _check_party(home, party)
-            key = make_api_key(home, party, name=name, scope=scope, days=days, now=home.clock())
-        finally:
-            home.close()
+    with telling(), closing(open_home(chosen(db))) as home:
+        _check_party(home, party)
+        key = make_api_key(home, party, name=name, scope=scope, days=days, now=home.clock())
     out.print(key, markup=False)
 
 

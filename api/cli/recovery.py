@@ -1,6 +1,7 @@
 """`ctnh ledger guard …`, `recover` and `epoch`: going on after a database or a guard was lost."""
 
 import re
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -32,15 +33,11 @@ ADOPTABLE = {"ledger.guard_missing", "ledger.guard_behind"}
 @guard.command("show")
 def show_command(db: Db = None, as_json: AsJson = False) -> None:
     """Read the whole journal, compare it with the database; exit 1 when the log may not go on."""
-    with telling():
-        home = open_home(chosen(db))
-        try:
-            problem = home.look()
-            damaged = problem is not None and problem.code == "ledger.guard_damaged"
-            notes = 0 if damaged else sum(1 for _ in home.guard.notes())
-            last = None if damaged else home.guard.last()
-        finally:
-            home.close()
+    with telling(), closing(open_home(chosen(db))) as home:
+        problem = home.look()
+        damaged = problem is not None and problem.code == "ledger.guard_damaged"
+        notes = 0 if damaged else sum(1 for _ in home.guard.notes())
+        last = None if damaged else home.guard.last()
     head = claimed_checkpoint(last) if last else None
     if as_json:
         print_json(
@@ -67,14 +64,10 @@ def adopt_command(
     ] = False,
 ) -> None:
     """Begin a guard anew from the database's own checkpoint, as an entry signed by a root key."""
-    with telling():
-        home = open_home(chosen(db))
-        try:
-            if not yes:
-                raise Conflict(Problem("api.yes_missing"))
-            note = adopt(home, reason)
-        finally:
-            home.close()
+    with telling(), closing(open_home(chosen(db))) as home:
+        if not yes:
+            raise Conflict(Problem("api.yes_missing"))
+        note = adopt(home, reason)
     size = claimed_checkpoint(note).size
     out.print(wording.text("guard_adopted", {"size": size}, language()), markup=False)
 
@@ -115,15 +108,11 @@ def recover_command(
     as_json: AsJson = False,
 ) -> None:
     """Bring back the entries that the database has lost, from a copy of the log, as far as was signed."""
-    with telling():
-        home = open_home(chosen(db))
-        try:
-            done = recover_from(home, where, partial=partial)
-            problem = home.look()
-            if problem is None:
-                home.checkpoint()
-        finally:
-            home.close()
+    with telling(), closing(open_home(chosen(db))) as home:
+        done = recover_from(home, where, partial=partial)
+        problem = home.look()
+        if problem is None:
+            home.checkpoint()
     answer = {"start": done.start, "stop": done.stop, "personal_lost": done.personal}
     if as_json:
         print_json(answer)
@@ -182,17 +171,13 @@ def epoch_command(
     as_json: AsJson = False,
 ) -> None:
     """Go on under a new name after a real loss: a declaration signed by the root keys, in entry 0."""
-    with telling():
-        home = open_home(chosen(db))
-        try:
-            if not yes:
-                raise Conflict(Problem("api.yes_missing"))
-            old = home.ledger.origin
-            home = break_epoch(home, lost=(lost.start, lost.stop), cause=cause, days=days)
-            trust = write_trust(home.folder.parent / "trust.json", home.trust().to_json())
-        finally:
-            home.close()
-    answer = {"closed": old, "origin": home.ledger.origin, "trust": str(trust)}
+    with telling(), closing(open_home(chosen(db))) as before:
+        if not yes:
+            raise Conflict(Problem("api.yes_missing"))
+        lost_range = (lost.start, lost.stop)
+        with closing(break_epoch(before, lost=lost_range, cause=cause, days=days)) as after:
+            trust = write_trust(after.folder.parent / "trust.json", after.trust().to_json())
+    answer = {"closed": before.ledger.origin, "origin": after.ledger.origin, "trust": str(trust)}
     if as_json:
         print_json(answer)
     else:

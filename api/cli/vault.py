@@ -1,5 +1,6 @@
 """`ctnh vault …`: erase a person's values, show one to one party, check what was shown."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -40,12 +41,8 @@ def erase_command(
     as_json: AsJson = False,
 ) -> None:
     """Record that a person's values are erased, and erase them; signed with the operator's first root key."""
-    with telling():
-        home = open_home(chosen(db))
-        try:
-            made = erase_as_operator(home, home.root(ROOTS[0]), subject, reason, commitment)
-        finally:
-            home.close()
+    with telling(), closing(open_home(chosen(db))) as home:
+        made = erase_as_operator(home, home.root(ROOTS[0]), subject, reason, commitment)
     entries = [recorded.receipt.seq for recorded in made]
     if as_json:
         print_json({"subject": subject, "entries": entries})
@@ -64,12 +61,8 @@ def disclose_command(
     db: Db = None,
 ) -> None:
     """Write one personal value with its salt, for one party that may see it."""
-    with telling():
-        home = open_home(chosen(db))
-        try:
-            shown = disclose(home, seq, name)
-        finally:
-            home.close()
+    with telling(), closing(open_home(chosen(db))) as home:
+        shown = disclose(home, seq, name)
         output.touch(mode=0o600)
         output.write_bytes(shown.to_json())
     out.print(str(output), markup=False)

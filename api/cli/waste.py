@@ -1,5 +1,6 @@
 """`ctnh ratio`, `ctnh manifest …`, `ctnh pdf …`: what the ledger says of waste."""
 
+from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -220,12 +221,8 @@ def issue_command(
     as_json: AsJson = False,
 ) -> None:
     """Issue the PDF of a manifest and, beside it, its proof (FILE.proof)."""
-    with telling():
-        home = open_home(chosen(db))
-        try:
-            issued = issue_pdf(home, name)
-        finally:
-            home.close()
+    with telling(), closing(open_home(chosen(db))) as home:
+        issued = issue_pdf(home, name)
         write_issued(issued, output)
     result = {
         "number": issued.number,
