@@ -18,7 +18,7 @@ from ledger.append import Appender
 from ledger.apply import Changes
 from ledger.changes import RECORDED_AT, SEQ
 from ledger.checkpoint import claimed_checkpoint, open_checkpoint
-from ledger.db import Reader, Writer, writing
+from ledger.db import Reader, Writer, attempting, writing
 from ledger.errors import Conflict, Malformed, NotAllowed, Problem, Refused
 from ledger.event import Event, parse
 from ledger.keys import Key, KeyRing
@@ -147,8 +147,9 @@ def follows(reader: Reader, origin: str | None) -> str | None:
     An empty one stands for a declaration that is not legible.
     """
     try:
-        found = log_number(reader, origin)
-        before = None if found is None else predecessor_of(reader, found[0])
+        with attempting(reader):
+            found = log_number(reader, origin)
+            before = None if found is None else predecessor_of(reader, found[0])
     except Malformed:
         return ""
     except DBAPIError:
