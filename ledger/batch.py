@@ -150,8 +150,7 @@ class Batcher:
             raise
 
     def _take(self, writer: Writer, batch: "_Batch") -> None:
-        batch.start = batch.head = batch.flushed = self._appender.begin(writer)
-        batch.changes = Changes(self._log)
+        self._begin(writer, batch)
         if batch.head["hash"] != self._head or batch.head["size"] - self._written.floor > _REMEMBERED:
             self._written = Written(floor=batch.head["size"])
         stale = self._stale(writer, batch)
@@ -182,6 +181,10 @@ class Batcher:
             else:
                 self._place(writer, batch, item, prepared)
         self._flush(writer, batch)
+
+    def _begin(self, writer: Writer, batch: "_Batch") -> None:
+        batch.start = batch.head = batch.flushed = self._appender.begin(writer)
+        batch.changes = Changes(self._log)
 
     def _place(self, writer: Writer, batch: "_Batch", item: _Item, prepared: Prepared) -> None:
         if prepared.changes and not batch.changes.takes(prepared.changes):
@@ -263,8 +266,7 @@ class Batcher:
         batch = _Batch(items=[item])
         try:
             with self._transaction() as writer:
-                batch.start = batch.head = batch.flushed = self._appender.begin(writer)
-                batch.changes = Changes(self._log)
+                self._begin(writer, batch)
                 self._written = Written(floor=batch.head["size"])
                 prepared = self._judge_again(writer, item.prepared)
                 if isinstance(prepared, Appended):

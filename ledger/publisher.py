@@ -19,7 +19,7 @@ from ledger.failpoints import reach
 from ledger.guard import Guard
 from ledger.note import NoteSigner, add_lines, make_note, open_note, parse_line
 from ledger.readback import read_back
-from ledger.standing import standing
+from ledger.standing import behind, standing
 from ledger.store import CHECKPOINT, COSIGNATURE, HEAD, one, rows, tile_reader
 from ledger.tiles import consistency, range_at
 from ledger.tree import CompactRange, verify_consistency
@@ -172,7 +172,7 @@ class Publisher:
         head = one(reader, HEAD, log=self._log)
         size = 0 if head is None else int(head["size"])
         if size < known.tree.size:
-            return Problem("ledger.behind_guard", "", {"size": known.tree.size, "found": size})
+            return behind(known.tree.size, size)
         return None
 
     def _check_growth(self, reader: Reader, old: CompactRange, new: CompactRange) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from ledger.db import Reader
 
 FORMAT = 1
+MAX_FINDINGS = 1000
 
 
 @dataclass(frozen=True, slots=True)

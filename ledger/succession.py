@@ -20,10 +20,8 @@ from ledger.keys import OPENED, Key, KeyRing, check_signatures, ended, introduce
 from ledger.log_keys import LogKeys, check_roots, has_root
 from ledger.note import NoteKey
 from ledger.predecessor import Predecessor, predecessor
-from ledger.report import FORMAT, Finding
+from ledger.report import FORMAT, MAX_FINDINGS, Finding
 from ledger.trust import Trust
-
-MAX_FINDINGS = 1000
 
 _TABLES = (
     "PRAGMA journal_mode = OFF",

@@ -39,7 +39,7 @@ from ledger.packing import unpack
 from ledger.predecessor import predecessor_of
 from ledger.raw import raw_column, raw_rows
 from ledger.registered import key_of
-from ledger.report import FORMAT, Finding, Report
+from ledger.report import FORMAT, MAX_FINDINGS, Finding, Report
 from ledger.signature import kid_of
 from ledger.store import ANCHOR, CHECKPOINT, COSIGNATURE, ENTRY, HEAD, KEY, LOG, SEALED, STREAM, TILE, VAULT
 from ledger.tiles import HASH_BYTES
@@ -47,7 +47,6 @@ from ledger.tree import EMPTY_ROOT
 from ledger.trust import Trust
 from ledger.types import ms_text, to_ms
 
-MAX_FINDINGS = 1000
 MAX_NAMED = 100
 MAX_DETAIL = 400  # characters
 TABLES = (ENTRY, TILE, HEAD, STREAM, KEY, CHECKPOINT, COSIGNATURE, ANCHOR, SEALED, VAULT)

@@ -24,7 +24,7 @@ from ledger.errors import Conflict, Refused
 from ledger.logs import check
 from ledger.report import Report
 from ledger.stamp import MAX_ANSWER_BYTES, check_token, question
-from ledger.store import ANCHOR, CHECKPOINT, ENTRY, HEAD, TILE, one, rows
+from ledger.store import ANCHOR, CHECKPOINT, HEAD, TILE, entry_at, one, rows
 from ledger.trust import Trust
 from ledger.verify import verify
 from manifest import reference
@@ -374,9 +374,10 @@ def test_an_act_on_waste_is_refused_by_the_log_of_logs_and_an_anchored_log_by_th
     with pytest.raises(Refused, match=r"ledger\.logs_kind"):
         record(logs.ledger, body, [home.service()], stream="anchors", occurred_at=now, now=now)
     with reading(home.engine) as reader:
-        row = rows(reader, ENTRY, log=home.ledger.log, seq=4)[0]
+        own = entry_at(reader, home.ledger.log, 4)
+        assert own is not None
     with pytest.raises(Conflict, match=r"ledger\.other_origin"):
-        logs.ledger.submit(row["signatures"] + row["event"], now=now)
+        logs.ledger.submit(own.envelope.to_bytes(), now=now)
 
 
 # From the command line.

@@ -14,9 +14,8 @@ from ledger.entry import ZERO, Entry, Envelope, parse_entry
 from ledger.export import export
 from ledger.note import NoteSigner, make_note
 from ledger.offline import MAX_MISSING, check_export
-from ledger.report import Report
+from ledger.report import MAX_FINDINGS, Report
 from ledger.store import entries
-from ledger.succession import MAX_FINDINGS
 from ledger.tiles import Place, grow, pack_bundle, unpack_bundle
 from ledger.tree import leaf_hash, root
 from ledger.trust import Trust
