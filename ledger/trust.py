@@ -64,7 +64,7 @@ def parse(data: bytes) -> Trust:
     if len(data) > MAX_BYTES:
         raise _malformed("", limit=MAX_BYTES)
     try:
-        raw = json.loads(data)
+        raw = json.loads(data.decode(), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise _malformed("") from error
     names = {"format", "origin", "log_keys", "root_kids", "pdf_roots"}
@@ -90,6 +90,13 @@ def parse(data: bytes) -> Trust:
         pdf_roots=_each(raw, "pdf_roots", _certificate, least=0),
         tsa_roots=_each(raw, "tsa_roots", _certificate, least=1) if "tsa_roots" in raw else (),
     )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of a member that stands twice one reader may see the first and another the last.
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("a member stands twice")
+    return dict(pairs)
 
 
 def _each(raw: dict[str, Any], name: str, read: Callable[[str], T], *, least: int) -> tuple[T, ...]:

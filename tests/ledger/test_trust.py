@@ -78,3 +78,16 @@ def test_a_wrong_field_is_named(changes: dict[str, Any], path: str) -> None:
 def test_what_is_no_trust_file_is_refused(data: bytes) -> None:
     with pytest.raises(Malformed, match="trust_malformed"):
         parse(data)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"origin":', b'"origin": "other.example/log", "origin":'),
+        (b'"root_kids":', b'"root_kids": [], "root_kids":'),
+        (b"{", b"\xef\xbb\xbf{"),
+    ],
+)
+def test_what_two_readers_could_read_differently_is_refused(old: bytes, new: bytes) -> None:
+    with pytest.raises(Malformed, match="trust_malformed"):
+        parse(TRUST.to_json().replace(old, new, 1))
