@@ -124,7 +124,7 @@ def parse_proof(text: str) -> LogProof:
     """
     head, blank, checkpoint = text.partition("\n\n")
     tag, *lines = head.split("\n")
-    if not blank or tag != PROOF_TAG or len(lines) > MAX_PATH + 2 or len(text) > MAX_PROOF_BYTES:
+    if not blank or tag != PROOF_TAG or len(text) > MAX_PROOF_BYTES:
         raise Malformed(Problem("ledger.proof_malformed"))
     try:
         extra = unb64(lines.pop(0).removeprefix("extra ")) if head.startswith(f"{tag}\nextra ") else None

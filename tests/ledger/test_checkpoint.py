@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ledger.checkpoint import (
+    MAX_PROOF_BYTES,
     Checkpoint,
     LogProof,
     Receipt,
@@ -16,7 +17,7 @@ from ledger.checkpoint import (
     parse_proof,
 )
 from ledger.errors import Malformed, NotAllowed, Refused
-from ledger.note import add_lines
+from ledger.note import MAX_NOTE_BYTES, add_lines
 from ledger.tree import inclusion_proof, leaf_hash, root
 from tests.ledger.tlog import ORIGIN, START, note_signer, post_quantum_signer
 
@@ -102,7 +103,7 @@ def test_any_changed_character_of_a_proof_is_refused_or_shows_in_it(at: int, cha
     ],
 )
 def test_a_signed_text_that_is_no_checkpoint_is_refused(text: str) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(Malformed, match=r"ledger\.checkpoint_malformed"):
         open_checkpoint(SIGNER.sign(text, START), [SIGNER.key], ORIGIN)
 
 
@@ -118,7 +119,7 @@ def test_a_signed_text_that_is_no_checkpoint_is_refused(text: str) -> None:
     ],
 )
 def test_a_signed_text_that_is_no_receipt_is_refused(text: str) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(Malformed, match=r"^ledger\.receipt_malformed  {}$"):
         open_receipt(SIGNER.sign(text, START), [SIGNER.key], ORIGIN)
 
 
@@ -151,8 +152,55 @@ def test_a_signed_text_that_is_no_receipt_is_refused(text: str) -> None:
     ],
 )
 def test_a_malformed_proof_is_refused(text: str) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(Malformed, match=r"^ledger\.proof_malformed  {}$"):
         parse_proof(text)
+
+
+def test_a_proof_may_be_as_long_as_the_limit_and_no_longer() -> None:
+    def proof(extra: int, extension: int) -> str:
+        longer = replace(CHECKPOINT, extensions=("x" * extension,))
+        return LogProof(3, PROOF.path, SIGNER.sign(longer.text, START), bytes(extra)).to_text()
+
+    room = (MAX_PROOF_BYTES - len(proof(0, 4))) // 4 * 3
+    rest = (MAX_PROOF_BYTES - len(proof(0, 4))) % 4
+    fits = proof(room, 4 + rest)
+    assert len(fits) == MAX_PROOF_BYTES == MAX_NOTE_BYTES + 131_072
+    assert parse_proof(fits).to_text() == fits
+    with pytest.raises(Malformed, match="proof_malformed"):
+        parse_proof(proof(room, 5 + rest))
+
+
+@pytest.mark.parametrize("extra", [None, b"", b"the entry"])
+def test_a_path_has_at_most_63_nodes(extra: bytes | None) -> None:
+    longest = LogProof(3, (bytes(32),) * 63, NOTE, extra)
+    assert parse_proof(longest.to_text()) == longest
+    with pytest.raises(Malformed, match="proof_malformed"):
+        parse_proof(replace(longest, path=(bytes(32),) * 64).to_text())
+
+
+def test_what_is_refused_says_what_it_was() -> None:
+    with pytest.raises(NotAllowed) as refused:
+        check_proof(replace(PROOF, index=4), LEAVES[3], [SIGNER.key], ORIGIN)
+    assert [(p.code, p.path, p.facts) for p in refused.value.problems] == [
+        ("ledger.proof_invalid", "", {"index": 4})
+    ]
+    with pytest.raises(NotAllowed) as refused:
+        open_checkpoint(NOTE, [SIGNER.key, POST_QUANTUM.key], ORIGIN)
+    assert [(p.code, p.path, p.facts) for p in refused.value.problems] == [
+        ("ledger.note_half_signed", "", {"kind": POST_QUANTUM.key.kind.name})
+    ]
+
+
+def test_the_texts_are_those_of_the_formats() -> None:
+    head, leaf = (base64.b64encode(node).decode() for node in (CHECKPOINT.root, LEAVES[3]))
+    assert CHECKPOINT.text == f"{ORIGIN}\n7\n{head}\n"
+    assert RECEIPT.text == f"ctnh-receipt-v1\n{ORIGIN}\n3\n{leaf}\n2026-01-05T01:00:00.000Z\n"
+    path = "".join(f"{base64.b64encode(node).decode()}\n" for node in PROOF.path)
+    extra = base64.b64encode(b"the entry").decode()
+    assert PROOF.to_text() == f"c2sp.org/tlog-proof@v1\nextra {extra}\nindex 3\n{path}\n{NOTE}"
+    with pytest.raises(Malformed, match="checkpoint_malformed"):
+        claimed_checkpoint(NOTE, "other.example/notes")
+    assert claimed_checkpoint(NOTE, ORIGIN) == claimed_checkpoint(NOTE) == CHECKPOINT
 
 
 def test_a_proof_of_another_leaf_is_refused() -> None:
