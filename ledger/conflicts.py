@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Table, select, tuple_
 
-from ledger.changes import Add, Change, Insert, Put, Read
+from ledger.changes import Add, Change, Insert, Placeholder, Put, Read
 from ledger.db import Reader, Row
 
 CHUNK = 400
@@ -51,10 +51,10 @@ class Written:
         for change in changes:
             match change:
                 case Insert(table, row):
-                    self.add(table.name, row, seq)
-                case Put(table, key, row):
-                    self.add(table.name, {**key, **row}, seq)
-                case Add(table, key):
+                    known = {name: value for name, value in row.items() if not isinstance(value, Placeholder)}
+                    self.add(table.name, known, seq)
+                case Put(table, key) | Add(table, key):
+                    # By any other column the row may be found now, or may no longer be.
                     self.add(table.name, key, seq)
 
     def touched(self, places: Sequence[Place], size: int) -> list[int]:
