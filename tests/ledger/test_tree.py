@@ -2,7 +2,7 @@ import base64
 import hashlib
 import json
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -98,6 +98,19 @@ def test_there_is_no_proof_outside_the_tree() -> None:
     assert not verify_inclusion(LEAVES[0], 0, 1, (), LEAVES[0][:31])
     assert not verify_consistency(0, 1, (), EMPTY_ROOT, LEAVES[0])
     assert not verify_consistency(2, 1, (), LEAVES[0], LEAVES[0])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("index", [-9, -5, -2, -1, 0, 1, 8])
+def test_no_position_outside_is_proved_whatever_the_siblings(size: int, index: int) -> None:
+    outside = index if index < 0 else size + index
+    for length in range(6):
+        siblings = LEAVES[1 : 1 + length]
+        for sides in product((False, True), repeat=length):
+            made = LEAVES[0]
+            for left, sibling in zip(sides, siblings, strict=True):
+                made = node_hash(sibling, made) if left else node_hash(made, sibling)
+            assert not verify_inclusion(LEAVES[0], outside, size, siblings, made)
 
 
 def test_hashes_are_those_of_the_definition() -> None:
