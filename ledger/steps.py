@@ -128,6 +128,9 @@ class Steps(Walk):
         except Refused as error:
             self.add(None, "ledger.guard_mismatch", error.code)
             return
+        except OSError as error:  # a folder in its place, or a file that nobody may read
+            self.add(None, "ledger.guard_mismatch", type(error).__name__)
+            return
         if remembered.size > self.leaves.count:
             # A log that is written to while it is read has grown beyond what is read here; a cut one has not.
             if not self._has_grown_to(remembered.size):

@@ -894,7 +894,7 @@ def _wrong_predecessors() -> Iterator[Case]:
 def _wrong_heads() -> Iterator[Case]:
     log = short()
 
-    def headed(name: str, why: str, code: str, seq: int | None, checkpoint: str, **trust: str) -> Case:
+    def headed(name: str, why: str, code: str, seq: int | None, checkpoint: str, **trust: Any) -> Case:
         return Case(name, why, log.files(checkpoint, **trust), code, seq)
 
     larger = head_text(log.leaves, size=300)
