@@ -16,7 +16,7 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.exc import DBAPIError
 
 from ledger.anchor import Tally
-from ledger.db import Reader
+from ledger.db import Reader, attempting
 from ledger.entry import (
     MAX_ENTRY_BYTES,
     ZERO,
@@ -104,7 +104,8 @@ class Walk:
         """Take steps one after the other, past what the database cannot read."""
         for step in steps:
             try:
-                step()
+                with attempting(self.reader):
+                    step()
             except DBAPIError as error:
                 self.add(None, "ledger.unreadable", type(error.orig).__name__)
 
