@@ -131,7 +131,7 @@ def verify_subtree(
     within = found = subtree_root if known else proof[0]
     top = (stop - start - 1).bit_length()
     for height, sibling in zip(siblings, proof[not known :], strict=True):
-        if height < inner and not (stop - 1) >> height & 1:
+        if not (stop - 1) >> height & 1:
             found = node_hash(found, sibling)
             continue
         found = node_hash(sibling, found)

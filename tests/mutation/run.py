@@ -241,9 +241,9 @@ def main(arguments: Sequence[str]) -> int:
                 if not killed:
                     print(f"  test_{test} does not notice {name}", flush=True)  # noqa: T201
             only = {name for name, killed in found.items() if not killed}
-        kept[module] = found
-        KEPT.parent.mkdir(exist_ok=True)
-        KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
+            kept[module] = found
+            KEPT.parent.mkdir(exist_ok=True)
+            KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
         left = unexplained(found, equivalents().get(module, {}))
         print(summary(module, found), *left, sep="\n  ", flush=True)  # noqa: T201
     return 1 if any(unexplained(f, equivalents().get(m, {})) for m, f in kept_verdicts().items()) else 0
