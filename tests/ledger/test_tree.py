@@ -171,8 +171,8 @@ def test_ranges_side_by_side_are_joined_when_they_are_aligned(middle: int, size:
     "value",
     [
         None, [], {}, {"size": 0}, {"nodes": []}, {"size": True, "nodes": ["00" * 32]},
-        {"size": -1, "nodes": []},
-        {"size": -1, "nodes": ["00" * 32]}, {"size": -2, "nodes": ["00" * 32]}, {"size": 1.0, "nodes": ["00" * 32]},
+        {"size": -1, "nodes": []}, {"size": -1, "nodes": ["00" * 32]},
+        {"size": -2, "nodes": ["00" * 32]}, {"size": 1.0, "nodes": ["00" * 32]},
         {"size": 1, "nodes": []}, {"size": 0, "nodes": ["00" * 32]}, {"size": 3, "nodes": ["00" * 32]},
         {"size": 1, "nodes": ["AA" * 32]}, {"size": 1, "nodes": ["00" * 31]}, {"size": 1, "nodes": [7]},
         {"size": 1, "nodes": ["00" * 32 + "\n"]}, {"size": 1, "nodes": ("00" * 32,)},

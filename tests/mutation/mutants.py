@@ -51,8 +51,11 @@ def mutants(tree: ast.Module) -> list[Mutant]:
             owner, attribute, _ = change
             before, kept = _text(statement), getattr(owner, attribute)
             setattr(*change)
-            name = f"{'.'.join(scope) or 'module'}: {_difference(before, _text(statement))}"
+            after = _text(statement)
             setattr(owner, attribute, kept)
+            if after == before:
+                continue
+            name = f"{'.'.join(scope) or 'module'}: {_difference(before, after)}"
             seen[name] += 1
             found.append(Mutant(name + f" #{seen[name]}" * (seen[name] > 1), scope, inside, change))
     return found
