@@ -135,7 +135,7 @@ def verify_subtree(
             found = node_hash(found, sibling)
             continue
         found = node_hash(sibling, found)
-        if height < top and not known:
+        if height < top:
             within = node_hash(sibling, within)
     return within == subtree_root and found == tree_root
 

@@ -52,6 +52,7 @@ def mutants(tree: ast.Module) -> list[Mutant]:
             before, kept = _text(statement), getattr(owner, attribute)
             setattr(*change)
             after = _text(statement)
+            compile(ast.fix_missing_locations(tree), "mutant", "exec")  # or it would pass for a killed one
             setattr(owner, attribute, kept)
             if after == before:
                 continue
@@ -185,8 +186,8 @@ def _operators(node: ast.AST, *, swap: bool) -> Iterator[Change]:
                 yield from ((node, "ops", [*ops[:at], new(), *ops[at + 1 :]]) for new in NEIGHBOURS[type(op)])
         case ast.BoolOp(op=op, values=values):
             yield node, "op", ast.Or() if isinstance(op, ast.And) else ast.And()
-            for at in range(len(values)):
-                yield node, "values", values[:at] + values[at + 1 :]
+            for at in range(len(values)):  # as if it were not there
+                yield node, "values", [*values[:at], ast.Constant(isinstance(op, ast.And)), *values[at + 1 :]]
         case ast.BinOp(op=operator, left=left, right=right):
             if not isinstance(operator, ast.Mod) or not _is_text(left):
                 yield node, "op", OPPOSITES[type(operator)]()

@@ -1,12 +1,12 @@
 """Run the tests of each module against its mutants, and write down what they do not notice.
 
-    python -m tests.mutation.run [--survivors] [module …]
+    python -m tests.mutation.run [--rest] [module …]
 
 Every mutant has a process of its own. Most are forked from one that has collected the tests, and exchange
 the code of the function that they change; a change outside of functions is made as the module is imported,
 in a process forked before that. A mutant is killed when a test fails or when the tests take too much
 processor time. What survives must stand in ``equivalent.toml`` with the reason why nothing can tell it from
-the original, else this exits 1. ``--survivors`` runs again only what survived the last time.
+the original, else this exits 1. ``--rest`` runs only what was not killed before.
 """
 
 import ast
@@ -202,12 +202,10 @@ def _function(names: Mapping[str, Any], scope: Sequence[str]) -> types.FunctionT
     return found
 
 
-def judge(module: str, test: str, only: set[str] | None) -> Iterator[tuple[str, bool]]:
-    """Yield each mutant of a module, or each that ``only`` names, with whether a test file noticed it."""
-    path = ROOT / "ledger" / f"{module}.py"
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    name = f"ledger.{module}"
-    made = [mutant for mutant in mutants(tree) if only is None or mutant.name in only]
+def judge(module: str, test: str, only: set[str]) -> Iterator[tuple[str, bool]]:
+    """Yield each mutant of a module that ``only`` names with whether a test file noticed it."""
+    path, tree, name = ROOT / "ledger" / f"{module}.py", parsed(module), f"ledger.{module}"
+    made = [mutant for mutant in mutants(tree) if mutant.name in only]
     seconds = SECONDS + TIMES * preload(test)
     inside = [mutant for mutant in made if mutant.inside]
     yield from told(lambda tell: run_tests(test, plugins=[Loop(name, tree, inside, tell)]))
@@ -223,6 +221,11 @@ def judge(module: str, test: str, only: set[str] | None) -> Iterator[tuple[str, 
     yield from in_turn(outside, start)
 
 
+def parsed(module: str) -> ast.Module:
+    """Return a module's syntax tree."""
+    return ast.parse((ROOT / "ledger" / f"{module}.py").read_text(encoding="utf-8"))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the modules named, or all; return the exit code."""
     # An example that fails is enough here: nobody reads the smallest one.
@@ -233,8 +236,10 @@ def main(arguments: Sequence[str]) -> int:
     os.environ.update(HYPOTHESIS_PROFILE="mutation")
     for module in [name for name in arguments if not name.startswith("-")] or TESTS:
         kept = kept_verdicts()
-        found = kept.get(module, {}) if "--survivors" in arguments else {}
-        only = {name for name, killed in found.items() if not killed} if found else None
+        names = {mutant.name for mutant in mutants(parsed(module))}
+        killed_before = {name for name, killed in kept.get(module, {}).items() if killed} & names
+        found = dict.fromkeys(killed_before, True) if "--rest" in arguments else {}
+        only = names - found.keys()
         for test in TESTS[module]:
             for name, killed in judge(module, test, only):
                 found[name] = killed
