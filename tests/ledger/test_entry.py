@@ -14,7 +14,7 @@ from ledger.entry import (
     parse_entry,
     parse_envelope,
 )
-from ledger.errors import Malformed
+from ledger.errors import Malformed, Problem
 from ledger.signature import Scheme, SignatureLine, b64
 from tests.ledger.test_event import EVENT
 from tests.ledger.world import ORIGIN, START, signer
@@ -124,3 +124,79 @@ def test_the_first_entry_follows_zero() -> None:
 def test_the_largest_signature_lines_fit() -> None:
     line = SignatureLine(Scheme.PAE, "a" * 64, b64(b"s" * 2420))
     assert parse_envelope(Envelope((line,), DATA).to_bytes()).signatures == (line,)
+
+
+def problem(refused: pytest.ExceptionInfo[Malformed]) -> Problem:
+    """Return the one problem, as it is told."""
+    (one,) = refused.value.problems
+    return one
+
+
+TOO_LARGE = Problem("ledger.entry_too_large", "", {"limit": 65_535})
+
+
+def filled(size: int) -> Entry:
+    """Return an entry of so many bytes."""
+    short = replace(ENTRY, envelope=Envelope(ENVELOPE.signatures, b"x" * 40_000))
+    more = size - len(short.to_bytes())
+    return replace(ENTRY, envelope=Envelope(ENVELOPE.signatures, b"x" * (40_000 + more)))
+
+
+def test_an_entry_may_have_65535_bytes_and_not_one_more() -> None:
+    largest, larger = filled(65_535), filled(65_536)
+    assert parse_entry(largest.to_bytes()) == largest
+    with pytest.raises(Malformed) as refused:
+        larger.to_bytes()
+    assert problem(refused) == TOO_LARGE
+    with pytest.raises(Malformed) as refused:
+        parse_entry(larger.header + larger.envelope.to_bytes())
+    assert problem(refused) == Problem("ledger.entry_malformed")
+
+
+def test_an_envelope_may_have_65535_bytes_and_not_one_more() -> None:
+    for more, fits in ((0, True), (1, False)):
+        event = b"x" * (65_535 - len(ENVELOPE.head) + len(str(len(DATA))) - 5 + more)
+        data = Envelope(ENVELOPE.signatures, event).to_bytes()
+        assert len(data) == 65_535 + more
+        if fits:
+            assert parse_envelope(data).event == event
+            continue
+        with pytest.raises(Malformed) as refused:
+            parse_envelope(data)
+        assert problem(refused) == TOO_LARGE
+
+
+def test_one_to_eight_signatures_make_an_envelope() -> None:
+    line = ENVELOPE.signatures[0]
+    for count in (1, 8):
+        assert len(parse_envelope(Envelope((line,) * count, DATA).to_bytes()).signatures) == count
+    for count in (0, 9):
+        with pytest.raises(Malformed) as refused:
+            parse_envelope(Envelope((line,) * count, DATA).to_bytes())
+        assert problem(refused) == Problem("ledger.envelope_malformed")
+
+
+def test_without_the_blank_line_there_is_no_envelope() -> None:
+    line = ENVELOPE.signatures[0].text().encode()
+    for data in (line + b"\nlen 0", line + b"\nlen 0\n", b"pae \xff\nlen 2\n\n{}"):
+        with pytest.raises(Malformed) as refused:
+            parse_envelope(data)
+        assert problem(refused) == Problem("ledger.envelope_malformed")
+
+
+def test_a_wrong_length_is_told_with_the_right_one() -> None:
+    head = ENVELOPE.head.replace(b"len %d" % len(DATA), b"len %d" % (len(DATA) - 1))
+    with pytest.raises(Malformed) as refused:
+        parse_envelope(head + DATA)
+    told = {"stated": len(DATA) - 1, "found": len(DATA)}
+    assert problem(refused) == Problem("ledger.envelope_length", "", told)
+
+
+def test_what_is_no_header_is_told_as_such() -> None:
+    for data in (b"", b"ctnh-entry-v2" + ENTRY.to_bytes()[13:]):
+        with pytest.raises(Malformed) as refused:
+            parse_entry(data)
+        assert problem(refused) == Problem("ledger.entry_malformed")
+    with pytest.raises(Malformed) as refused:
+        parse_entry(ENTRY.to_bytes().replace(b"2026-01-05", b"2026-02-30"))
+    assert problem(refused) == Problem("ledger.entry_malformed")
