@@ -52,7 +52,7 @@ def test_a_database_never_migrated_has_no_revision(tmp_path: Path) -> None:
 def test_a_failing_migration_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = open_engine(str(tmp_path / "broken.db"))
     broken = "CREATE TRIGGER broken BEFORE DELETE ON no_such_table BEGIN SELECT 1; END"
-    monkeypatch.setattr("migrations.fences._sqlite", lambda _: iter([broken]))
+    monkeypatch.setattr("migrations.fences.sqlite_fences", lambda _: iter([("broken", broken)]))
     with pytest.raises(Exception, match="no_such_table"):
         upgrade(engine)
     with reading(engine) as reader:
