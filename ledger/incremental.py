@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table, exists, func, select, tuple_
+from sqlalchemy import BigInteger, Integer, Table, column, exists, func, select, values
 
 from ledger.db import Reader
 from ledger.entry import parse_envelope
@@ -286,17 +286,16 @@ class Incremental(Fast):
         numbers = list(old)
         for start in range(0, len(numbers), AT_ONCE):
             part = numbers[start : start + AT_ONCE]
-            here = (ENTRY.c.log == self.log, ENTRY.c.stream.in_(part), ENTRY.c.seq < self._old)
-            longest = (
-                select(ENTRY.c.stream, func.max(ENTRY.c.stream_seq)).where(*here).group_by(ENTRY.c.stream)
-            )
-            places = [(number, place) for number, place in self.reader.execute(longest)]
-            demand(sorted(places) == sorted((number, old[number] - 1) for number in part))
-            there = select(ENTRY.c.stream, ENTRY.c.seq).where(*here)
-            there = there.where(tuple_(ENTRY.c.stream, ENTRY.c.stream_seq).in_(places))
-            found = [(number, seq) for number, seq in self.reader.execute(there)]
-            demand(len(found) == len(part))
-            last.update({seq: number for number, seq in found})
+            # The last event that each is said to have had, and whatever stands after it among what was old.
+            wanted = values(column("stream", BigInteger), column("last", Integer), name="wanted")
+            said = wanted.data([(number, old[number] - 1) for number in part]).cte("said")
+            same = (ENTRY.c.stream == said.c.stream) & (ENTRY.c.stream_seq >= said.c.last)
+            query = select(said.c.stream, ENTRY.c.stream_seq, ENTRY.c.seq).join(ENTRY, same)
+            query = query.where(ENTRY.c.log == self.log, ENTRY.c.seq < self._old)
+            found = [tuple(row) for row in self.reader.execute(query)]
+            demand(len(found) == len({number for number, _, _ in found}) == len(part))
+            demand(all(place == old[number] - 1 for number, place, _ in found))
+            last.update({seq: number for number, _, seq in found})
         demand(len(last) == len(old))
         for start, stop in _runs(sorted(last)):
             for tile in range(start // TILE_WIDTH, (stop - 1) // TILE_WIDTH + 1):
@@ -332,7 +331,9 @@ class Incremental(Fast):
         here = ENTRY.c.log == self.log
         count = select(func.count()).select_from(ENTRY).where(here)
         demand(self.reader.execute(count.where(ENTRY.c.seq >= self._old)).scalar() == size - self._old)
-        demand(self.reader.execute(count.where((ENTRY.c.seq < 0) | ENTRY.c.seq.is_(None))).scalar() == 0)
+        # Asked one by one: put together they would make SQLite read every row.
+        for nowhere in (ENTRY.c.seq < 0, ENTRY.c.seq.is_(None)):
+            demand(self.reader.execute(count.where(nowhere)).scalar() == 0)
         other = ENTRY.alias()
         same = (other.c.log == ENTRY.c.log) & (other.c.key == ENTRY.c.key) & (other.c.idem == ENTRY.c.idem)
         twice = select(ENTRY.c.seq).where(here, ENTRY.c.seq >= self._old)
