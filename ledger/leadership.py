@@ -1,7 +1,7 @@
 """Which of several publishers leads, so that not all of them read everything back."""
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ledger.db import LOCK_SPACE
 
@@ -42,6 +42,6 @@ class Leadership:
             return
         try:
             held.execute(text("SELECT pg_advisory_unlock_all()"))
-        except DBAPIError:
-            held.invalidate()  # the lock goes with the session
+        except SQLAlchemyError:  # the session may have ended already, and the lock with it
+            held.invalidate()
         held.close()

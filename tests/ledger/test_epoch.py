@@ -25,7 +25,7 @@ from ledger.predecessor import (
     whole_stream,
 )
 from ledger.publisher import publish
-from ledger.report import Report
+from ledger.report import Finding, Report
 from ledger.store import ENTRY, KEY, STREAM, TILE, rows
 from ledger.verify import verify
 from tests.ledger.incidents import copy_of
@@ -249,6 +249,31 @@ def test_the_lost_range_is_what_is_missing(broken: Broken) -> None:
     for lost in ((4, 7), (6, 7), (5, 5), (5, 6)):
         with reading(broken.engine) as reader, pytest.raises(Conflict, match="lost_range_wrong"):
             epoch.declare(reader, ORIGIN, broken.note, lost=lost, cause="x", until=UNTIL)
+
+
+def test_nothing_follows_from_a_log_that_is_not_there(broken: Broken) -> None:
+    before = broken.declaration()
+    with reading(broken.engine) as reader:
+        with pytest.raises(Conflict, match="predecessor_missing"):
+            epoch.seed_of(reader, "nobody.example/x", 1, frozenset())
+        with pytest.raises(Conflict, match="predecessor_missing"):
+            epoch.declare(reader, "nobody.example/x", broken.note, lost=(5, 7), cause="none", until=UNTIL)
+        missing = list(epoch._declared(reader, replace(before, origin="nobody.example/x")))
+        assert [finding.code for finding in missing] == ["ledger.predecessor_missing"]
+        assert list(epoch.before_the_break(reader, broken.old.log, lambda _: [])) == []
+
+
+def test_a_log_that_names_no_predecessor_is_not_begun_as_a_successor(broken: Broken) -> None:
+    with pytest.raises(Malformed):
+        broken.begin(broken.new.opening())
+
+
+def test_what_is_wrong_with_the_predecessor_is_said_under_its_name(broken: Broken) -> None:
+    world = broken.go_on()
+    told = [Finding(None, "ledger.tail_missing", "checkpoint 7"), Finding(3, "ledger.leaf_mismatch")]
+    with reading(broken.engine) as reader:
+        found = list(epoch.before_the_break(reader, world.log, lambda _: told))
+    assert found == [Finding(3, "ledger.leaf_mismatch", f"{ORIGIN}: ")]
 
 
 def test_a_log_opens_once(broken: Broken) -> None:

@@ -1,3 +1,4 @@
+import itertools
 import random
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, delete, insert, update
+from sqlalchemy import text as sql
 
 from ledger import append, failpoints
 from ledger.checkpoint import Checkpoint, check_proof, claimed_checkpoint, open_checkpoint, parse_proof
@@ -24,6 +26,7 @@ from ledger.standing import standing
 from ledger.store import CHECKPOINT, ENTRY, TILE, leaf_hashes, rows
 from ledger.tree import EMPTY_ROOT, consistency_proof, root, verify_consistency
 from ledger.verify import verify
+from tests.ledger.incidents import cut_back
 from tests.ledger.tampering import drop_fences
 from tests.ledger.world import ORIGIN, START, World, note_signer
 
@@ -335,6 +338,63 @@ def test_one_of_two_publishers_leads_on_postgres(world: World) -> None:
         first.resign()
     assert second.lead()
     second.resign()
+
+
+def test_a_leader_whose_session_is_ended_leads_no_more_and_may_again(world: World) -> None:
+    if world.engine.dialect.name == "sqlite":
+        return  # one process serves there
+    leader = Leadership(world.engine, world.log)
+    assert leader.lead()
+    held = leader._held
+    assert held is not None
+    session = held.execute(sql("SELECT pg_backend_pid()")).scalar_one()
+    with world.engine.begin() as other:
+        other.execute(sql("SELECT pg_terminate_backend(:session, 5000)"), {"session": session})
+    assert not leader.lead()
+    assert leader.lead()
+    leader.resign()
+    leader.resign()
+
+
+def test_who_is_overtaken_again_and_again_gives_up(
+    world: World, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = publisher(world, guard)
+    one.publish(world.now())
+    world.note()
+    notes = (f"note {number}" for number in itertools.count())
+    monkeypatch.setattr(Guard, "last", lambda _: next(notes))
+    monkeypatch.setattr(Publisher, "_standing", lambda *_: None)
+    with pytest.raises(Conflict, match="guard_moved"):
+        one.publish(world.now())
+
+
+def test_a_publisher_that_remembers_sees_that_the_log_was_cut(world: World, guard: Guard) -> None:
+    one = publisher(world, guard)
+    many(world, 3)
+    one.publish(world.now())
+    cut_back(world.engine, world.log, 3)
+    with pytest.raises(Conflict, match="behind_guard"):
+        one.publish(world.now())
+
+
+def test_growth_that_stored_tiles_do_not_prove_is_not_signed(
+    world: World, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = publisher(world, guard)
+    one.publish(world.now())
+    many(world, 3)
+    monkeypatch.setattr("ledger.publisher.consistency", lambda *_: ())
+    with pytest.raises(Conflict, match="tile_mismatch"):
+        one.publish(world.now())
+
+
+def test_a_note_of_another_key_is_never_old(world: World, guard: Guard) -> None:
+    publisher(world, guard).publish(world.now())
+    other = Publisher(
+        world.engine, world.log, ORIGIN, [note_signer("evil")], guard=guard, heartbeat=timedelta(0)
+    )
+    assert not other.is_due(world.now())
 
 
 _PUBLISHING = """
