@@ -8,13 +8,13 @@ from sqlite3 import connect
 from unittest.mock import patch
 from uuid import uuid4
 
-import pytest
 from sqlalchemy import URL, Connection, Engine, make_url, select, text, update
 
 from ledger.append import Appender, Placed
 from ledger.db import Row, is_sqlite, open_engine
 from ledger.prepared import Prepared
 from ledger.store import TILE
+from tests.conftest import skip
 from tests.drills.drill import Who, drill
 from tests.drills.entries import refused_by_fence, watched
 from tests.drills.hands import column, in_hand, reword
@@ -115,7 +115,7 @@ def edit_postgres(engine: Engine) -> str:
         folder, path = connection.execute(text(where)).one()
     engine.dispose()
     if not (Path(folder) / path).exists():
-        pytest.skip("the files of this server are not on this machine")
+        skip("the files of this server are not on this machine")
     edit_file(Path(folder) / path)
     name = f"ctnh_copy_{uuid4().hex}"
     run_on(
