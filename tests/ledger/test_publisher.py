@@ -340,9 +340,9 @@ def test_one_of_two_publishers_leads_on_postgres(world: World) -> None:
     second.resign()
 
 
-def test_a_leader_whose_session_is_ended_leads_no_more_and_may_again(world: World) -> None:
-    if world.engine.dialect.name == "sqlite":
-        return  # one process serves there
+@pytest.mark.postgres
+def test_a_leader_whose_session_is_ended_leads_no_more_and_may_again(postgres_engine: Engine) -> None:
+    world = World(postgres_engine).open()
     leader = Leadership(world.engine, world.log)
     assert leader.lead()
     held = leader._held
