@@ -17,18 +17,18 @@ from api.identity.tokens import Access
 from api.reading import Given
 from api.recorder import Signing, build_event
 from api.scope import View
-from ledger.changes import Reads
-from ledger.db import Reader, reading
-from ledger.entry import Envelope, parse_envelope
-from ledger.erasure import erase, read_erasure
 from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Problem, Refused, RuleBroken
-from ledger.event import Actor, Event, parse
-from ledger.prepared import Act
-from ledger.registered import find_key
-from ledger.signature import SignatureLine, Signer
-from ledger.store import ENTRY, KEY, StoredEntry, one, stored
-from ledger.vault import Secret, commit
-from ledger.writer import Recorded
+from ledger.format.entry import Envelope, parse_envelope
+from ledger.format.event import Actor, Event, parse
+from ledger.format.signature import SignatureLine, Signer
+from ledger.personal.erasure import erase, read_erasure
+from ledger.personal.vault import Secret, commit
+from ledger.storage.db import Reader, reading
+from ledger.storage.store import ENTRY, KEY, StoredEntry, one, stored
+from ledger.writing.changes import Reads
+from ledger.writing.prepared import Act
+from ledger.writing.registered import find_key
+from ledger.writing.writer import Recorded
 from manifest import reference
 from manifest.authority import SIGNERS
 from manifest.body import Body

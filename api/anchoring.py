@@ -15,13 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.errors import Busy
 from api.home import Home
 from api.recorder import record
-from ledger.anchor import ANCHORS, anchored
-from ledger.checkpoint import Checkpoint, claimed_checkpoint
-from ledger.db import reading, writing
 from ledger.errors import NotFound, Problem, Refused
-from ledger.event import parse, parse_time
-from ledger.stamp import MAX_ANSWER_BYTES, Stamp, accept, check_token, question
-from ledger.store import ANCHOR, CHECKPOINT, ENTRY, STREAM, one, rows, stream_events
+from ledger.format.checkpoint import Checkpoint, claimed_checkpoint
+from ledger.format.event import parse, parse_time
+from ledger.format.stamp import MAX_ANSWER_BYTES, Stamp, accept, check_token, question
+from ledger.publishing.anchor import ANCHORS, anchored
+from ledger.storage.db import reading, writing
+from ledger.storage.store import ANCHOR, CHECKPOINT, ENTRY, STREAM, one, rows, stream_events
 from manifest.register.events import CheckpointAnchored
 from manifest.vocabulary import local_date
 

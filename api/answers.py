@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from starlette.responses import JSONResponse
 
-from ledger.event import time_text
+from ledger.format.event import time_text
 
 
 class Json(JSONResponse):

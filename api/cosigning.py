@@ -9,15 +9,15 @@ import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.home import Home
-from ledger.db import reading
 from ledger.errors import Refused
-from ledger.policy import Policy, parse
-from ledger.published import Published, published
-from ledger.publisher import keep_cosignatures
-from ledger.store import tile_reader
-from ledger.tiles import consistency
-from ledger.tree import Proof
-from ledger.witness import TIMEOUT_S, Gathered, gather
+from ledger.format.policy import Policy, parse
+from ledger.format.tiles import consistency
+from ledger.format.tree import Proof
+from ledger.publishing.published import Published, published
+from ledger.publishing.publisher import keep_cosignatures
+from ledger.storage.db import reading
+from ledger.storage.store import tile_reader
+from ledger.watching.witness import TIMEOUT_S, Gathered, gather
 
 LOOK_EVERY_S = 1.0
 # Who could not be reached is asked again after so long, while the quorum is not there.

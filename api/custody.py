@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from sqlalchemy import insert
 
 from api.identity.store import CUSTODY
-from ledger.db import Reader, Row, Writer
 from ledger.errors import NotFound, Problem
-from ledger.signature import KeySigner
-from ledger.store import KEY, one, rows
+from ledger.format.signature import KeySigner
+from ledger.storage.db import Reader, Row, Writer
+from ledger.storage.store import KEY, one, rows
 from pdf.ca import CertificateAuthority
 
 _NONCE = 12

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 from sqlalchemy.exc import ProgrammingError
 
-from ledger.db import Writer, reading, writing
+from ledger.storage.db import Writer, reading, writing
 from migrations.fences import grant_roles, may_grant_roles
 
 

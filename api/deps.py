@@ -14,8 +14,8 @@ from api.identity.tokens import Access, check
 from api.reading import Given, read_given, read_object
 from api.scope import View
 from api.work import Pool
-from ledger.db import reading
 from ledger.errors import NotAllowed, Problem
+from ledger.storage.db import reading
 
 
 async def the_home(request: Request) -> Home:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from api.home import Home
 from api.recorder import record
-from ledger.changes import Reads
-from ledger.db import Reader, reading
 from ledger.errors import NotFound, Problem
-from ledger.published import prove_entry
-from ledger.store import STREAM, one, rows
-from ledger.subjects import Subjects
-from ledger.vault import find_secrets
+from ledger.personal.subjects import Subjects
+from ledger.personal.vault import find_secrets
+from ledger.publishing.published import prove_entry
+from ledger.storage.db import Reader, reading
+from ledger.storage.store import STREAM, one, rows
+from ledger.writing.changes import Reads
 from manifest.acts import find, read_stored
 from manifest.consignment import Manifest
 from manifest.events import HandedOver, PdfIssued

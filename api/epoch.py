@@ -9,14 +9,14 @@ from sqlmodel import SQLModel
 
 from api.home import OPERATOR, ROOTS, Home, open_home
 from api.recorder import build_event
-from ledger.db import Writer, reading, writing
-from ledger.entry import Envelope
-from ledger.epoch import begin, declare, seed_of
+from ledger.continuity.epoch import begin, declare, seed_of
 from ledger.errors import Conflict, Problem
-from ledger.keys import key_fields
-from ledger.note import NoteSigner
-from ledger.predecessor import Predecessor, next_origin
-from ledger.writer import Ledger
+from ledger.format.entry import Envelope
+from ledger.format.keys import key_fields
+from ledger.format.note import NoteSigner
+from ledger.storage.db import Writer, reading, writing
+from ledger.storage.predecessor import Predecessor, next_origin
+from ledger.writing.writer import Ledger
 from manifest import reference
 from manifest.register.events import LogOpened
 from manifest.replay import moved_row, rebuild

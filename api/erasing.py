@@ -8,15 +8,15 @@ from api.acting import Desk, Done, act, in_request, repeated
 from api.home import Home
 from api.reading import Given
 from api.recorder import Signing, record
-from ledger import erasure
-from ledger.db import reading
-from ledger.disclosure import Disclosure
-from ledger.erasure import erasures_of
 from ledger.errors import Malformed, NotAllowed, NotFound, Problem
-from ledger.event import parse
-from ledger.store import entry_at
-from ledger.vault import find_secrets
-from ledger.writer import Recorded
+from ledger.format.event import parse
+from ledger.personal import erasure
+from ledger.personal.disclosure import Disclosure
+from ledger.personal.erasure import erasures_of
+from ledger.personal.vault import find_secrets
+from ledger.storage.db import reading
+from ledger.storage.store import entry_at
+from ledger.writing.writer import Recorded
 from manifest.register.events import PersonalErased
 
 

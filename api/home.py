@@ -19,23 +19,23 @@ from api.custody import Custody, MasterKey, new_kept_key, write_secret
 from api.database import upgrade
 from api.recorder import Signing, record
 from api.settings import Settings
-from ledger.db import open_engine, reading, writing
-from ledger.epoch import accepted
-from ledger.erasure import erase_pending
+from ledger.continuity.epoch import accepted
 from ledger.errors import Conflict, NotFound, Problem
-from ledger.guard import Guard
-from ledger.keys import key_fields
-from ledger.note import Kind, NoteSigner
-from ledger.predecessor import newest
-from ledger.publisher import Publisher, last_checkpoint, newest_note
-from ledger.signature import KeySigner, PrivateKey
-from ledger.stamp import split_roots
-from ledger.standing import Floor
-from ledger.store import LOG, log_number, rows
-from ledger.subjects import KEYS, Subjects
-from ledger.trust import Trust
-from ledger.vault import adopt_all
-from ledger.writer import Ledger
+from ledger.format.keys import key_fields
+from ledger.format.note import Kind, NoteSigner
+from ledger.format.signature import KeySigner, PrivateKey
+from ledger.format.stamp import split_roots
+from ledger.format.trust import Trust
+from ledger.personal.erasure import erase_pending
+from ledger.personal.subjects import KEYS, Subjects
+from ledger.personal.vault import adopt_all
+from ledger.publishing.guard import Guard
+from ledger.publishing.publisher import Publisher, last_checkpoint, newest_note
+from ledger.publishing.standing import Floor
+from ledger.storage.db import open_engine, reading, writing
+from ledger.storage.predecessor import newest
+from ledger.storage.store import LOG, log_number, rows
+from ledger.writing.writer import Ledger
 from manifest import reference
 from manifest.register.events import EditionAdopted, KeyRegistered, LogOpened
 from manifest.service import Judge

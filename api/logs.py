@@ -11,15 +11,15 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 from api.custody import write_secret
 from api.home import OPERATOR, ROOTS, Home
 from api.recorder import Signing, record
-from ledger.db import reading
-from ledger.guard import Guard
-from ledger.keys import OPENED, key_fields
-from ledger.logs import HOLDS, LogAnchored, behind, judge, logs_origin
-from ledger.note import Kind, NoteSigner
-from ledger.publisher import last_checkpoint, publish
-from ledger.store import HEAD, one
-from ledger.trust import Trust
-from ledger.writer import Ledger
+from ledger.format.keys import OPENED, key_fields
+from ledger.format.note import Kind, NoteSigner
+from ledger.format.trust import Trust
+from ledger.publishing.guard import Guard
+from ledger.publishing.logs import HOLDS, LogAnchored, behind, judge, logs_origin
+from ledger.publishing.publisher import last_checkpoint, publish
+from ledger.storage.db import reading
+from ledger.storage.store import HEAD, one
+from ledger.writing.writer import Ledger
 from manifest.register.events import KeyRegistered
 from manifest.vocabulary import Role
 

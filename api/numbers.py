@@ -4,9 +4,9 @@ from threading import Lock
 
 from sqlalchemy import func, select
 
-from ledger.db import Reader, Row
 from ledger.errors import Problem, RuleBroken
-from ledger.store import rows
+from ledger.storage.db import Reader, Row
+from ledger.storage.store import rows
 from manifest.events import Number
 from manifest.views import MANIFEST, NUMBER_BLOCK
 

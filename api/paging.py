@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Query
 from sqlalchemy import ColumnElement, Select
 
-from ledger.db import Reader
+from ledger.storage.db import Reader
 
 MAX_LIMIT = 200
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="at most so many")]

@@ -16,11 +16,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from api.errors import WrongMediaType, pointer
-from ledger import canonical
 from ledger.errors import Malformed, Problem, refuse
-from ledger.event import Event
-from ledger.signature import b64, unb64
-from ledger.vault import SALT_BYTES, Secret
+from ledger.format import canonical
+from ledger.format.event import Event
+from ledger.format.signature import b64, unb64
+from ledger.personal.vault import SALT_BYTES, Secret
 from manifest.vocabulary import VIETNAM
 
 ENVELOPE_TYPE = "application/vnd.ctnh.envelope"

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
-from ledger.db import Reader, reading
-from ledger.entry import Envelope
-from ledger.event import Actor, Event
+from ledger.format.entry import Envelope
+from ledger.format.event import Actor, Event
+from ledger.format.signature import Signer
 from ledger.ids import uuid7
-from ledger.signature import Signer
-from ledger.store import STREAM, one
-from ledger.vault import Secret, commit
-from ledger.writer import Ledger, Recorded
+from ledger.personal.vault import Secret, commit
+from ledger.storage.db import Reader, reading
+from ledger.storage.store import STREAM, one
+from ledger.writing.writer import Ledger, Recorded
 
 
 class Recordable(Protocol):

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from api.acting import Done, Partial
-from ledger.event import Event, time_text
-from ledger.signature import pae
+from ledger.format.event import Event, time_text
+from ledger.format.signature import pae
 from manifest.body import Body
 from manifest.events import EVENTS
 

@@ -12,12 +12,12 @@ from functools import cached_property
 from sqlalchemy import ColumnElement, exists, select
 
 from api.identity.tokens import Access
-from ledger.db import Reader, Row
 from ledger.errors import NotFound, Problem
-from ledger.event import Event
-from ledger.store import one, rows
-from ledger.subjects import Subjects
-from ledger.vault import find_secrets
+from ledger.format.event import Event
+from ledger.personal.subjects import Subjects
+from ledger.personal.vault import find_secrets
+from ledger.storage.db import Reader, Row
+from ledger.storage.store import one, rows
 from manifest.events import GENERATION_EVENTS, MANIFEST_EVENTS, PdfIssued, Registered
 from manifest.register import events as register
 from manifest.views import LOT, MANDATE, MANIFEST, MANIFEST_PARTY

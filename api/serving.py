@@ -20,7 +20,7 @@ from api.home import Home, open_home
 from api.main import create_app
 from api.settings import Settings, settings
 from ledger.errors import Refused
-from ledger.leadership import Leadership
+from ledger.publishing.leadership import Leadership
 from manifest.wording import message
 
 GRACE_S = 10

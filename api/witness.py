@@ -21,12 +21,12 @@ from starlette.routing import Route
 
 from api.custody import write_secret
 from ledger.errors import Malformed, NotAllowed, NotFound, Problem, Refused
-from ledger.mirror import Mirror, MirrorConflict, Standing
-from ledger.note import Kind, NoteSigner, parse_vkey
-from ledger.remote import CHECKPOINT
-from ledger.tiles import parse_path
-from ledger.uploads import Receiver
-from ledger.witness import MAX_BODY_BYTES, Answer, Witness
+from ledger.format.note import Kind, NoteSigner, parse_vkey
+from ledger.format.tiles import parse_path
+from ledger.watching.mirror import Mirror, MirrorConflict, Standing
+from ledger.watching.remote import CHECKPOINT
+from ledger.watching.uploads import Receiver
+from ledger.watching.witness import MAX_BODY_BYTES, Answer, Witness
 
 Clock = Callable[[], datetime]
 KEEP_ALIVE_S = 75

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from bench.notes import Notes, undisturbed
 from bench.result import Result
-from ledger.prepared import Prepared
+from ledger.writing.prepared import Prepared
 
 BATCH = 1000
 

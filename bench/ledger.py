@@ -18,8 +18,8 @@ from bench.postgres import server
 from bench.proofs import proofs
 from bench.result import Result
 from bench.verifying import verifying
-from ledger.db import is_sqlite
-from ledger.prepared import Prepared
+from ledger.storage.db import is_sqlite
+from ledger.writing.prepared import Prepared
 
 Say = Callable[[str], None]
 

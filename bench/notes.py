@@ -12,16 +12,16 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from sqlalchemy import Engine
 
 from api.database import upgrade
-from ledger.db import open_engine, reading
-from ledger.entry import Envelope
-from ledger.event import Actor, Event
+from ledger.format.entry import Envelope
+from ledger.format.event import Actor, Event
+from ledger.format.keys import OPENED, REGISTERED, key_fields
+from ledger.format.note import NoteSigner
+from ledger.format.signature import KeySigner
+from ledger.format.trust import Trust
 from ledger.ids import uuid7
-from ledger.keys import OPENED, REGISTERED, key_fields
-from ledger.note import NoteSigner
-from ledger.prepared import Prepared
-from ledger.signature import KeySigner
-from ledger.trust import Trust
-from ledger.writer import Ledger
+from ledger.storage.db import open_engine, reading
+from ledger.writing.prepared import Prepared
+from ledger.writing.writer import Ledger
 
 ORIGIN = "ledger.example/bench"
 START = datetime(2026, 1, 5, tzinfo=UTC)

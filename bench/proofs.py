@@ -9,10 +9,10 @@ from sqlalchemy import Engine, insert, update
 
 from api.database import upgrade
 from bench.result import Result
-from ledger.db import open_engine, reading, writing
-from ledger.statements import inserting
-from ledger.store import LOG, TILE, tile_reader
-from ledger.tiles import HASH_BYTES, consistency, grow, inclusion
+from ledger.format.tiles import HASH_BYTES, consistency, grow, inclusion
+from ledger.storage.db import open_engine, reading, writing
+from ledger.storage.statements import inserting
+from ledger.storage.store import LOG, TILE, tile_reader
 
 CHUNK = 100_000
 ASKED = 1000

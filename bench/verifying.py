@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from bench.notes import Notes, undisturbed
 from bench.result import Result
-from ledger.db import reading
-from ledger.publisher import Publisher, publish
-from ledger.verify import verify, verify_new
+from ledger.publishing.publisher import Publisher, publish
+from ledger.storage.db import reading
+from ledger.verifying.verify import verify, verify_new
 
 HASHES = {"sqlite": (150_000, 300_000), "postgresql": (100_000, 300_000)}
 SIGNATURES = (17_000, 30_000)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.db import Reader
+from ledger.storage.db import Reader
 
 FORMAT = 1
 MAX_FINDINGS = 1000

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from datetime import date
 
-from ledger.changes import RECORDED_AT, SEQ, Add, Change, Insert, Put, Reads
 from ledger.errors import NotAllowed, NotFound, Problem, refuse
-from ledger.event import Event, parse
-from ledger.keys import Key
-from ledger.store import StoredEntry
+from ledger.format.event import Event, parse
+from ledger.format.keys import Key
+from ledger.storage.store import StoredEntry
+from ledger.writing.changes import RECORDED_AT, SEQ, Add, Change, Insert, Put, Reads
 from manifest import lookups, rules
 from manifest.accounts import Posting
 from manifest.authority import ASSURANCE

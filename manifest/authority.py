@@ -7,10 +7,10 @@ through those of an agent that holds its mandate for the role on that day.
 from collections.abc import Iterator
 from datetime import date
 
-from ledger.changes import Reads
 from ledger.errors import Problem
-from ledger.event import Actor, Event
-from ledger.keys import Key
+from ledger.format.event import Actor, Event
+from ledger.format.keys import Key
+from ledger.writing.changes import Reads
 from manifest.events import (
     Accepted,
     Arrived,

@@ -2,10 +2,10 @@
 
 from datetime import date
 
-from ledger.changes import SEQ, Change, Insert, Reads
-from ledger.db import Row
 from ledger.errors import Problem, refuse
-from ledger.event import Event
+from ledger.format.event import Event
+from ledger.storage.db import Row
+from ledger.writing.changes import SEQ, Change, Insert, Reads
 from manifest import lookups, postings, rules
 from manifest.accounts import Posting
 from manifest.body import Body

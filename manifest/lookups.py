@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from ledger.changes import Reads
+from ledger.writing.changes import Reads
 from manifest.postings import Terms
 from manifest.reference import Reference, Rule
 from manifest.rules import Approval, LotFacts, Permit

@@ -11,15 +11,15 @@ from typing import Any
 
 from sqlalchemy import Boolean, Date, String, Table, delete, insert, select, text
 
-from ledger.changes import RECORDED_AT, SEQ, Add, Change, Insert, Put, Reads
-from ledger.db import Reader, Row, Writer, is_sqlite
 from ledger.errors import NotAllowed, Problem, Refused
-from ledger.event import Event
-from ledger.keys import KeyRing, ended, introduced
-from ledger.predecessor import predecessor_of
-from ledger.prepared import Act
+from ledger.format.event import Event
+from ledger.format.keys import KeyRing, ended, introduced
 from ledger.report import Finding
-from ledger.store import ENTRY, KEY, STREAM, StoredEntry, entries, log_number
+from ledger.storage.db import Reader, Row, Writer, is_sqlite
+from ledger.storage.predecessor import predecessor_of
+from ledger.storage.store import ENTRY, KEY, STREAM, StoredEntry, entries, log_number
+from ledger.writing.changes import RECORDED_AT, SEQ, Add, Change, Insert, Put, Reads
+from ledger.writing.prepared import Act
 from manifest.acts import read_stored
 from manifest.reference import Reference
 from manifest.service import Judge

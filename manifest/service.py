@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 
-from ledger.changes import SEQ, Add, Change, Insert, Reads
 from ledger.errors import Malformed, NotAllowed, NotFound, Problem, RuleBroken, refuse
-from ledger.event import Event
-from ledger.prepared import Act
+from ledger.format.event import Event
+from ledger.writing.changes import SEQ, Add, Change, Insert, Reads
+from ledger.writing.prepared import Act
 from manifest import authority, lookups, rules
 from manifest.accounts import Posting, balanced
 from manifest.acts import judge_act

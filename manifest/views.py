@@ -7,7 +7,7 @@ the entry that wrote the row last.
 from sqlalchemy import CheckConstraint, Index, Table, UniqueConstraint
 from sqlmodel import SQLModel
 
-from ledger.store import table_of
+from ledger.storage.store import table_of
 from manifest import tables as t
 from manifest.vocabulary import SOURCES
 

@@ -16,8 +16,8 @@ from typing import Literal, get_args
 from babel.messages.pofile import read_po
 
 from ledger.errors import Fact
-from ledger.keys import CUSTODY
-from ledger.signature import Algorithm
+from ledger.format.keys import CUSTODY
+from ledger.format.signature import Algorithm
 from manifest import vocabulary
 from manifest.authority import ASSURANCE
 from manifest.events import EVENTS

@@ -8,10 +8,10 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
-from ledger.db import is_sqlite, open_engine, writing
+from ledger.storage.db import is_sqlite, open_engine, writing
 
 # Modules that define tables. A new one is named here, so that `alembic check` sees its tables.
-MODELS = ("ledger.store", "manifest.views", "api.identity.store")
+MODELS = ("ledger.storage.store", "manifest.views", "api.identity.store")
 # A migration that cannot get its lock gives up, and does not queue every writer behind itself.
 LOCK_TIMEOUT = "5s"
 

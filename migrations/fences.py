@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, text
 
-from ledger.db import is_sqlite
-from ledger.schema import FENCED, TILE_KEPT, sqlite_fences
+from ledger.storage.db import is_sqlite
+from ledger.storage.schema import FENCED, TILE_KEPT, sqlite_fences
 
 __all__ = ["FENCED", "fence", "grant_roles", "may_grant_roles"]
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ledger.checkpoint import Checkpoint, check_proof, parse_proof
-from ledger.entry import entry_hash, parse_entry
 from ledger.errors import Malformed, NotAllowed, Problem
-from ledger.event import parse
-from ledger.trust import Trust
+from ledger.format.checkpoint import Checkpoint, check_proof, parse_proof
+from ledger.format.entry import entry_hash, parse_entry
+from ledger.format.event import parse
+from ledger.format.trust import Trust
 from manifest.events import PdfIssued
 
 

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, Engine, make_url, text
 
 from api.database import upgrade
-from ledger.db import database_url, open_engine
+from ledger.storage.db import database_url, open_engine
 
 ON_CI = os.environ.get("CI", "").lower() == "true"
 QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)

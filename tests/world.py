@@ -15,14 +15,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from sqlalchemy import Engine, Table
 
 from api.recorder import Signing, record
-from ledger.db import Row, reading
+from ledger.format.keys import key_fields
+from ledger.format.note import NoteSigner
+from ledger.format.signature import KeySigner
 from ledger.ids import uuid7
-from ledger.keys import key_fields
-from ledger.note import NoteSigner
-from ledger.signature import KeySigner
-from ledger.store import rows
-from ledger.vault import Secret
-from ledger.writer import Ledger, Recorded
+from ledger.personal.vault import Secret
+from ledger.storage.db import Row, reading
+from ledger.storage.store import rows
+from ledger.writing.writer import Ledger, Recorded
 from manifest import events as e
 from manifest import reference
 from manifest.body import Body

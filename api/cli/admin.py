@@ -9,7 +9,7 @@ import typer
 
 from api.cli.common import GOOD, WRONG, AsJson, Db, chosen, language, out, print_json, telling
 from api.home import make_home, open_home
-from ledger.db import writing
+from ledger.storage.db import writing
 from manifest import wording
 from manifest.reference import default
 from manifest.replay import rebuild

@@ -23,10 +23,10 @@ from api.cli.common import (
 from api.cli.verifying import Wanted, show, verify_database
 from api.home import open_home
 from api.logs import Logs
-from ledger.event import time_text
-from ledger.logs import is_log_of_logs, logs_origin
-from ledger.publisher import last_checkpoint
-from ledger.store import HEAD, LOG, one, rows
+from ledger.format.event import time_text
+from ledger.publishing.logs import is_log_of_logs, logs_origin
+from ledger.publishing.publisher import last_checkpoint
+from ledger.storage.store import HEAD, LOG, one, rows
 from manifest import wording
 
 logs = typer.Typer(help="The log of logs: anchor every log's checkpoint in it, verify.", no_args_is_help=True)

@@ -14,12 +14,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.settings import Settings, settings
-from ledger.db import Reader, open_engine, reading
 from ledger.errors import NotFound, Problem, Refused
-from ledger.predecessor import newest
-from ledger.store import LOG, rows
-from ledger.trust import Trust
-from ledger.trust import load as load_trust
+from ledger.format.trust import Trust
+from ledger.format.trust import load as load_trust
+from ledger.storage.db import Reader, open_engine, reading
+from ledger.storage.predecessor import newest
+from ledger.storage.store import LOG, rows
 from manifest import wording
 from manifest.reference import ReferenceRefused
 from pdf.errors import PdfError

@@ -20,13 +20,13 @@ from api.cli.common import (
 )
 from api.cli.ledger import show
 from api.settings import settings
-from ledger.checkpoint import check_proof, parse_proof
-from ledger.entry import entry_hash, parse_entry
 from ledger.errors import Malformed, NotFound, Problem, Refused
-from ledger.event import parse
-from ledger.offline import check_export
+from ledger.format.checkpoint import check_proof, parse_proof
+from ledger.format.entry import entry_hash, parse_entry
+from ledger.format.event import parse
+from ledger.format.trust import Trust
 from ledger.report import Report as LogReport
-from ledger.trust import Trust
+from ledger.verifying.offline import check_export
 from manifest import wording
 from pdf.proof import proof_path, prove_document
 from pdf.verdict import Report

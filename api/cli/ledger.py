@@ -21,8 +21,8 @@ from api.cli.common import (
 )
 from api.cli.verifying import report_command, show, verify_command, verify_database
 from api.home import open_home
-from ledger.export import export
-from ledger.published import prove_entry
+from ledger.publishing.export import export
+from ledger.publishing.published import prove_entry
 from manifest import wording
 
 __all__ = ["app", "show", "verify_database"]

@@ -10,9 +10,9 @@ from api.cli.common import Db, chosen, language, out, telling
 from api.home import Home, open_home
 from api.identity.accounts import MAX_PASSWORD, make_account
 from api.identity.tokens import MAX_DAYS, Scope, make_api_key
-from ledger.db import reading
 from ledger.errors import NotFound, Problem
-from ledger.store import one
+from ledger.storage.db import reading
+from ledger.storage.store import one
 from manifest.views import ORGANISATION
 
 users = typer.Typer(help="Accounts of people.", no_args_is_help=True)

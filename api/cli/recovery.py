@@ -13,16 +13,16 @@ from api.cli.common import GOOD, WRONG, AsJson, Db, chosen, describe, language, 
 from api.epoch import ACCEPTED_DAYS, break_epoch
 from api.home import Home, open_home
 from api.recorder import record
-from ledger.checkpoint import claimed_checkpoint
-from ledger.db import reading
+from ledger.continuity.recovery import Recovered, recover
 from ledger.errors import Conflict, Problem
-from ledger.mirror import suffix
-from ledger.publisher import last_checkpoint
-from ledger.recovery import Recovered, recover
-from ledger.remote import source
-from ledger.store import tile_reader
-from ledger.tiles import root_at
-from ledger.witness import TIMEOUT_S
+from ledger.format.checkpoint import claimed_checkpoint
+from ledger.format.tiles import root_at
+from ledger.publishing.publisher import last_checkpoint
+from ledger.storage.db import reading
+from ledger.storage.store import tile_reader
+from ledger.watching.mirror import suffix
+from ledger.watching.remote import source
+from ledger.watching.witness import TIMEOUT_S
 from manifest import wording
 from manifest.register.events import GuardAdopted
 

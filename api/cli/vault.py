@@ -21,10 +21,10 @@ from api.cli.common import (
 )
 from api.erasing import disclose, erase_as_operator
 from api.home import ROOTS, open_home
-from ledger.checkpoint import parse_proof
-from ledger.disclosure import MAX_BYTES, check, parse
 from ledger.errors import Malformed, Problem, Refused
-from ledger.trust import load as load_trust
+from ledger.format.checkpoint import parse_proof
+from ledger.format.trust import load as load_trust
+from ledger.personal.disclosure import MAX_BYTES, check, parse
 from manifest import wording
 
 app = typer.Typer(help="Personal values outside the ledger.", no_args_is_help=True)

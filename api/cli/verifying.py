@@ -45,20 +45,20 @@ from api.cli.common import (
 )
 from api.home import guard_path, kept_subjects
 from api.settings import settings
-from ledger.attest import attest, open_attested
-from ledger.db import Reader
 from ledger.errors import Malformed, Problem
-from ledger.guard import Guard
-from ledger.incremental import State, load_state, save_state, trust_digest
-from ledger.logs import check as check_logs
-from ledger.logs import is_log_of_logs
-from ledger.note import NoteSigner, decode, parse_vkey
+from ledger.format.note import NoteSigner, decode, parse_vkey
+from ledger.format.tiles import TILE_WIDTH
+from ledger.format.trust import Trust
+from ledger.personal.subjects import Subjects
+from ledger.publishing.guard import Guard
+from ledger.publishing.logs import check as check_logs
+from ledger.publishing.logs import is_log_of_logs
 from ledger.report import Report
-from ledger.store import LOG, one
-from ledger.subjects import Subjects
-from ledger.tiles import TILE_WIDTH
-from ledger.trust import Trust
-from ledger.verify import verify, verify_new
+from ledger.storage.db import Reader
+from ledger.storage.store import LOG, one
+from ledger.verifying.attest import attest, open_attested
+from ledger.verifying.incremental import State, load_state, save_state, trust_digest
+from ledger.verifying.verify import verify, verify_new
 from manifest import wording
 from manifest.reference import default
 from manifest.replay import audit

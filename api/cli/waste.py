@@ -12,8 +12,8 @@ from rich.table import Table
 from api.cli.common import AsJson, Db, Origin, chosen, language, looking, out, print_json, telling
 from api.documents import find_manifest, issue_pdf, write_issued
 from api.home import open_home
-from ledger.changes import Reads
-from ledger.store import rows
+from ledger.storage.store import rows
+from ledger.writing.changes import Reads
 from manifest import wording
 from manifest.acts import find, read_stored
 from manifest.reconcile.ratio import DIMENSIONS, RatioTable, ratio

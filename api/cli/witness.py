@@ -24,13 +24,13 @@ from api.cli.common import (
 from api.home import wall_clock
 from api.witness import config, cosigner, mirror_app, witness_app
 from ledger.errors import Malformed, Problem
-from ledger.mirror import Mirror
-from ledger.monitor import Followed, Monitor
-from ledger.note import MAX_NOTE_BYTES, NoteKey, decode, parse_vkey
-from ledger.policy import MAX_BYTES, Policy
-from ledger.policy import parse as parse_policy
-from ledger.remote import source
-from ledger.witness import SAME_SIZE, Witness
+from ledger.format.note import MAX_NOTE_BYTES, NoteKey, decode, parse_vkey
+from ledger.format.policy import MAX_BYTES, Policy
+from ledger.format.policy import parse as parse_policy
+from ledger.watching.mirror import Mirror
+from ledger.watching.monitor import Followed, Monitor
+from ledger.watching.remote import source
+from ledger.watching.witness import SAME_SIZE, Witness
 from manifest import wording
 
 witnesses = typer.Typer(help="A witness: cosigns a log that only grows.", no_args_is_help=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from ledger.vault import Secret
+from ledger.personal.vault import Secret
 
 _FAMILY = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Vũ", "Đặng", "Bùi", "Đỗ", "Ngô", "Dương", "Đinh", "Tạ")
 _MIDDLE = (

@@ -19,9 +19,9 @@ from sqlalchemy import delete, insert, update
 from api.home import Home
 from api.identity.store import ACCOUNT, TOKEN
 from api.identity.tokens import hash_of, make_session
-from ledger.db import Row, Writer, writing
 from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Problem, RuleBroken, refuse
-from ledger.store import one
+from ledger.storage.db import Row, Writer, writing
+from ledger.storage.store import one
 from manifest.views import ORGANISATION
 
 MAX_FAILURES = 5

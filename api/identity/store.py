@@ -3,7 +3,7 @@
 from sqlalchemy import Column, LargeBinary, String
 from sqlmodel import Field, SQLModel
 
-from ledger.store import table_of
+from ledger.storage.store import table_of
 from manifest import tables as t
 
 

@@ -15,9 +15,9 @@ from sqlalchemy import delete, insert, select, update
 
 from api.home import Home
 from api.identity.store import ACCOUNT, TOKEN
-from ledger.db import Reader, Row, Writer, writing
 from ledger.errors import Malformed, NotFound, Problem, RuleBroken
-from ledger.store import one
+from ledger.storage.db import Reader, Row, Writer, writing
+from ledger.storage.store import one
 from manifest.views import ORGANISATION
 from manifest.vocabulary import Role
 

@@ -33,13 +33,13 @@ from api.schemas import (
     receipt,
     takes_object,
 )
-from ledger.db import reading
-from ledger.entry import parse_envelope
 from ledger.errors import Malformed, Problem, Refused
-from ledger.event import MAX_ACTORS, Actor, parse
+from ledger.format.entry import parse_envelope
+from ledger.format.event import MAX_ACTORS, Actor, parse
+from ledger.format.signature import parse_line
 from ledger.ids import uuid7
-from ledger.signature import parse_line
-from ledger.vault import Secret
+from ledger.personal.vault import Secret
+from ledger.storage.db import reading
 from manifest.events import EVENTS, MANIFEST_EVENTS, read_body
 
 router = APIRouter(tags=["events"])

@@ -8,13 +8,13 @@ from starlette.responses import PlainTextResponse
 from api.answers import Json
 from api.deps import ReadOnly, TheHome
 from api.scope import View
-from ledger.db import reading
-from ledger.entry import parse_entry
 from ledger.errors import NotFound, Problem
-from ledger.event import Event, parse
-from ledger.note import b64
-from ledger.published import prove_entry, prove_growth, published
-from ledger.store import HEAD, StoredEntry, entries, entry_at, one
+from ledger.format.entry import parse_entry
+from ledger.format.event import Event, parse
+from ledger.format.note import b64
+from ledger.publishing.published import prove_entry, prove_growth, published
+from ledger.storage.db import reading
+from ledger.storage.store import HEAD, StoredEntry, entries, entry_at, one
 from ledger.types import from_ms
 from manifest.events import MANIFEST_EVENTS
 

@@ -18,11 +18,11 @@ from api.deps import TheHome, bearer
 from api.errors import Unauthenticated
 from api.home import Home
 from api.identity.tokens import check
-from ledger.db import Reader, reading
 from ledger.errors import Malformed, NotAllowed, NotFound, Problem
-from ledger.logs import logs_origin
-from ledger.published import Published, bundle, log_by_hash, published, tile
-from ledger.tiles import Place, parse_path
+from ledger.format.tiles import Place, parse_path
+from ledger.publishing.logs import logs_origin
+from ledger.publishing.published import Published, bundle, log_by_hash, published, tile
+from ledger.storage.db import Reader, reading
 
 router = APIRouter(prefix="/log", tags=["log files"])
 

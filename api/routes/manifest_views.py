@@ -11,10 +11,10 @@ from api.deps import ReadOnly
 from api.paging import Cursor, Limit, page
 from api.reading import Day
 from api.scope import View
-from ledger.changes import Reads
-from ledger.db import Row
 from ledger.errors import NotFound, Problem
-from ledger.store import rows
+from ledger.storage.db import Row
+from ledger.storage.store import rows
+from ledger.writing.changes import Reads
 from manifest import reference
 from manifest.acts import find, read_stored
 from manifest.consignment import Manifest

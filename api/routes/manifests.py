@@ -17,11 +17,11 @@ from api.reading import Given, secrets_as_json
 from api.routes.events import answered
 from api.schemas import PartialOut, ReceiptOut, partial, takes, takes_object
 from api.scope import View
-from ledger.db import Reader, reading
 from ledger.errors import Conflict, Malformed, Problem, Refused, RuleBroken
-from ledger.event import Actor
+from ledger.format.event import Actor
 from ledger.ids import uuid7
-from ledger.store import one
+from ledger.storage.db import Reader, reading
+from ledger.storage.store import one
 from manifest import body as bodies
 from manifest import events as e
 from manifest import reference

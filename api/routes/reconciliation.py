@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from api.answers import Json
 from api.deps import Overseer, TheHome
 from api.reading import Day
-from ledger.db import reading
+from ledger.storage.db import reading
 from manifest import reference
 
 router = APIRouter(tags=["reconciliation"])

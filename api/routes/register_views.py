@@ -8,9 +8,9 @@ from sqlalchemy import select
 from api.answers import Json
 from api.deps import Now, ReadOnly
 from api.scope import View
-from ledger.db import Row
 from ledger.errors import NotFound, Problem
-from ledger.store import KEY, one, rows
+from ledger.storage.db import Row
+from ledger.storage.store import KEY, one, rows
 from manifest.views import (
     APPROVAL,
     MANDATE,

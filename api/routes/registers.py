@@ -13,9 +13,9 @@ from api.reading import Given
 from api.recorder import Signing
 from api.routes.events import answered
 from api.schemas import ReceiptOut, takes, takes_object
-from ledger.db import reading
 from ledger.errors import Malformed, NotAllowed, Problem, RuleBroken
-from ledger.store import one
+from ledger.storage.db import reading
+from ledger.storage.store import one
 from manifest.body import Body
 from manifest.register import events as r
 from manifest.views import ORGANISATION

@@ -11,8 +11,8 @@ from api.identity.accounts import log_in
 from api.identity.tokens import API_KEY, SESSION, api_keys, hash_of, make_api_key, revoke
 from api.schemas import ApiKeyIn, ApiKeyOut, LoginIn, SessionOut
 from api.work import Pool
-from ledger.db import Row
 from ledger.errors import Malformed, Problem
+from ledger.storage.db import Row
 from manifest.wording import label
 
 router = APIRouter(tags=["identity"])

@@ -9,9 +9,9 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from api.deps import TheHome
-from ledger.db import reading
-from ledger.publisher import last_checkpoint
-from ledger.store import one, rows
+from ledger.publishing.publisher import last_checkpoint
+from ledger.storage.db import reading
+from ledger.storage.store import one, rows
 from manifest import wording
 from manifest.views import MANIFEST, PDF
 

@@ -13,12 +13,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 
-from ledger.changes import Reads
-from ledger.db import Reader, Row
 from ledger.errors import Malformed, Problem
-from ledger.store import ENTRY, leaf_hashes
-from ledger.tree import root
+from ledger.format.tree import root
+from ledger.storage.db import Reader, Row
+from ledger.storage.store import ENTRY, leaf_hashes
 from ledger.types import from_ms
+from ledger.writing.changes import Reads
 from manifest.lookups import reference_at
 from manifest.reconcile.figures import (
     STORED,

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import and_, case, func, null, select
 
-from ledger.changes import Reads
-from ledger.db import Reader
+from ledger.storage.db import Reader
+from ledger.writing.changes import Reads
 from manifest.lookups import reference_at
 from manifest.reconcile.figures import STORED, TRANSFERRED, add_months, limit_at
 from manifest.reference import Reference

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
-from ledger import erasure
-from ledger.changes import SEQ, Change, Insert, Put, Reads
 from ledger.errors import NotAllowed, Problem, refuse
-from ledger.event import Event
-from ledger.keys import Key
-from ledger.store import ENTRY, KEY
+from ledger.format.event import Event
+from ledger.format.keys import Key
+from ledger.personal import erasure
+from ledger.storage.store import ENTRY, KEY
+from ledger.writing.changes import SEQ, Change, Insert, Put, Reads
 from manifest import rules
 from manifest.body import Body
 from manifest.reference import Reference, ReferenceRefused

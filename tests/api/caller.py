@@ -9,8 +9,8 @@ from typing import Any, Self
 import httpx
 
 from api.main import create_app
-from ledger.db import reading
-from ledger.store import HEAD, one
+from ledger.storage.db import reading
+from ledger.storage.store import HEAD, one
 from manifest.vocabulary import local_date
 from tests.api.homes import CARRIER, CODE, FACILITY, GENERATOR, PLATE, Furnished
 

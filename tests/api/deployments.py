@@ -10,7 +10,7 @@ from api.home import OPERATOR, ROOTS, Home, give_key, make_home, party_signing
 from api.recorder import Signing, record
 from api.settings import Settings
 from ledger.ids import uuid7
-from ledger.vault import Secret
+from ledger.personal.vault import Secret
 from manifest import events as e
 from manifest.body import Body
 from manifest.register import events as r

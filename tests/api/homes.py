@@ -18,7 +18,7 @@ from api.home import OPERATOR, Clock, Home, give_key, make_home, open_home, part
 from api.identity.tokens import make_api_key
 from api.recorder import Signing, record
 from api.settings import Settings
-from ledger.db import open_engine
+from ledger.storage.db import open_engine
 from manifest.body import Body
 from manifest.register import events as r
 from manifest.text import tax_code_of

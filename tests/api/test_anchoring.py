@@ -18,15 +18,15 @@ from api.home import Home
 from api.logs import Logs
 from api.recorder import record
 from api.settings import settings
-from ledger.checkpoint import Checkpoint, claimed_checkpoint
-from ledger.db import reading, writing
 from ledger.errors import Conflict, Refused
-from ledger.logs import check
+from ledger.format.checkpoint import Checkpoint, claimed_checkpoint
+from ledger.format.stamp import MAX_ANSWER_BYTES, check_token, question
+from ledger.format.trust import Trust
+from ledger.publishing.logs import check
 from ledger.report import Report
-from ledger.stamp import MAX_ANSWER_BYTES, check_token, question
-from ledger.store import ANCHOR, CHECKPOINT, HEAD, TILE, entry_at, one, rows
-from ledger.trust import Trust
-from ledger.verify import verify
+from ledger.storage.db import reading, writing
+from ledger.storage.store import ANCHOR, CHECKPOINT, HEAD, TILE, entry_at, one, rows
+from ledger.verifying.verify import verify
 from manifest import reference
 from manifest.register.events import CheckpointAnchored
 from manifest.replay import audit

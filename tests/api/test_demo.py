@@ -22,9 +22,9 @@ from api.demo.story import Story, play
 from api.demo.wastes import OF_TRADE, WASTES
 from api.home import Home, make_home
 from api.settings import Settings
-from ledger.db import reading
-from ledger.store import SEALED, entries
-from ledger.verify import verify
+from ledger.storage.db import reading
+from ledger.storage.store import SEALED, entries
+from ledger.verifying.verify import verify
 from manifest import reference
 from manifest.events import MANIFEST_EVENTS
 from manifest.replay import audit

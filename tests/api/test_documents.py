@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from api.cli.app import app
 from api.documents import Issued, issue_pdf, write_issued
-from ledger.db import reading
 from ledger.errors import NotFound
-from ledger.verify import verify
+from ledger.storage.db import reading
+from ledger.verifying.verify import verify
 from manifest.reference import default
 from manifest.replay import audit
 from tests.api.deployments import CARRIER, FACILITY, GENERATOR, Deployment, deployment

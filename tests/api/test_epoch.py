@@ -10,12 +10,12 @@ from api.cli.app import app
 from api.epoch import break_epoch
 from api.home import Home, open_home
 from api.settings import settings as cached_settings
-from ledger.db import reading, writing
 from ledger.errors import Conflict
-from ledger.predecessor import predecessor_of
 from ledger.report import Report
-from ledger.store import ENTRY, log_number, rows
-from ledger.verify import verify
+from ledger.storage.db import reading, writing
+from ledger.storage.predecessor import predecessor_of
+from ledger.storage.store import ENTRY, log_number, rows
+from ledger.verifying.verify import verify
 from manifest import reference
 from manifest.replay import audit, rebuild
 from manifest.views import POSTING

@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import insert
 
 from api.home import open_home
-from ledger import erasure
-from ledger.db import reading, writing
 from ledger.errors import Conflict
+from ledger.personal import erasure
+from ledger.personal.subjects import Subjects
+from ledger.personal.vault import Secret, open_sealed
 from ledger.report import Report
-from ledger.store import SEALED, VAULT, entry_at, rows
-from ledger.subjects import Subjects
-from ledger.vault import Secret, open_sealed
-from ledger.verify import verify
+from ledger.storage.db import reading, writing
+from ledger.storage.store import SEALED, VAULT, entry_at, rows
+from ledger.verifying.verify import verify
 from manifest.reference import default
 from manifest.replay import audit
 from tests.api.caller import Answer, Caller

@@ -8,13 +8,13 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from ledger.checkpoint import open_receipt
-from ledger.db import reading
-from ledger.entry import Envelope
+from ledger.format.checkpoint import open_receipt
+from ledger.format.entry import Envelope
+from ledger.format.keys import key_fields
+from ledger.format.signature import KeySigner, pae
 from ledger.ids import uuid7
-from ledger.keys import key_fields
-from ledger.signature import KeySigner, pae
-from ledger.store import SEALED, rows
+from ledger.storage.db import reading
+from ledger.storage.store import SEALED, rows
 from tests.api.caller import API, Answer, Caller
 from tests.api.homes import CARRIER, CODE, FACILITY, GENERATOR, PLATE, RIVAL, TONNE
 from tests.api.test_problems import problem

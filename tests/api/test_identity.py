@@ -5,9 +5,9 @@ import pytest
 from api.identity.accounts import LoginFailed, change_account, log_in, make_account
 from api.identity.store import TOKEN
 from api.identity.tokens import hash_of, make_api_key
-from ledger.db import reading
 from ledger.errors import Conflict, Malformed, NotFound, RuleBroken
-from ledger.store import rows
+from ledger.storage.db import reading
+from ledger.storage.store import rows
 from tests.api.caller import Caller
 from tests.api.homes import AUTHORITY, GENERATOR, RIVAL, Ticking
 

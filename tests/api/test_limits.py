@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from api.main import create_app
 from api.work import Pool
-from ledger.db import writing
+from ledger.storage.db import writing
 from tests.api.caller import Caller, InProcess
 from tests.api.homes import GENERATOR
 from tests.api.test_problems import problem
@@ -94,7 +94,7 @@ def test_readiness_tells_the_truth(api: Caller) -> None:
 
 
 def test_a_database_that_is_gone_is_not_ready(lite: Caller, tmp_path: Any) -> None:
-    from ledger.db import open_engine  # noqa: PLC0415
+    from ledger.storage.db import open_engine  # noqa: PLC0415
 
     engine = open_engine(str(tmp_path / "no" / "such" / "folder.db"))
     home = lite.furnished.home

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from api.home import OPERATOR
-from ledger.db import writing
-from ledger.entry import entry_hash
-from ledger.offline import check_export
-from ledger.statements import inserting
-from ledger.store import COSIGNATURE
-from ledger.tiles import places, root_at, unpack_bundle
-from ledger.tree import verify_consistency
+from ledger.format.entry import entry_hash
+from ledger.format.tiles import places, root_at, unpack_bundle
+from ledger.format.tree import verify_consistency
+from ledger.storage.db import writing
+from ledger.storage.statements import inserting
+from ledger.storage.store import COSIGNATURE
+from ledger.verifying.offline import check_export
 from tests.api.caller import Answer, Caller
 from tests.api.homes import AUTHORITY, GENERATOR
 from tests.ledger.world import World

@@ -14,10 +14,10 @@ from api.errors import STATUSES, language_of, status_of
 from api.main import create_app
 from api.reading import DATE_FIELDS, ENVELOPE_TYPE
 from api.recorder import Signing, build_event
-from ledger.db import reading
-from ledger.entry import Envelope, parse_envelope
 from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Refused, RuleBroken
+from ledger.format.entry import Envelope, parse_envelope
 from ledger.ids import uuid7
+from ledger.storage.db import reading
 from manifest.events import EVENTS, GenerationDeclared
 from manifest.reference import FormNotValid, ReferenceRefused
 from manifest.vocabulary import Role, State

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ledger.checkpoint import check_proof, parse_proof
+from ledger.format.checkpoint import check_proof, parse_proof
 from tests.api.caller import Caller
 from tests.api.homes import AUTHORITY, CARRIER, CODE, COMPETITOR, FACILITY, GENERATOR, PLATE, RIVAL, Ticking
 from tests.api.test_problems import problem

@@ -6,13 +6,13 @@ import pytest
 
 from api import home as homes
 from api.home import POST_QUANTUM, Home, make_home, open_home
-from ledger import trust
-from ledger.checkpoint import open_checkpoint, open_receipt
-from ledger.db import reading
 from ledger.errors import NotAllowed
-from ledger.note import Kind, split_note
-from ledger.store import entry_at
-from ledger.verify import verify
+from ledger.format import trust
+from ledger.format.checkpoint import open_checkpoint, open_receipt
+from ledger.format.note import Kind, split_note
+from ledger.storage.db import reading
+from ledger.storage.store import entry_at
+from ledger.verifying.verify import verify
 from tests.api.homes import Ticking, settings_of
 
 

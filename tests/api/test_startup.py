@@ -16,16 +16,16 @@ from api.cli.recovery import adopt, recover_from
 from api.home import GUARD, Home, open_home
 from api.serving import COULD_NOT_RUN, Publisher, serve
 from api.settings import settings
-from ledger.checkpoint import claimed_checkpoint, open_checkpoint
-from ledger.db import reading
 from ledger.errors import Conflict, Unavailable
-from ledger.event import parse
-from ledger.export import export
-from ledger.guard import Guard
-from ledger.note import open_note
-from ledger.publisher import last_checkpoint
-from ledger.store import entry_at, rows
-from ledger.verify import verify
+from ledger.format.checkpoint import claimed_checkpoint, open_checkpoint
+from ledger.format.event import parse
+from ledger.format.note import open_note
+from ledger.publishing.export import export
+from ledger.publishing.guard import Guard
+from ledger.publishing.publisher import last_checkpoint
+from ledger.storage.db import reading
+from ledger.storage.store import entry_at, rows
+from ledger.verifying.verify import verify
 from manifest import reference
 from manifest.replay import audit
 from manifest.views import VIEW_TABLES

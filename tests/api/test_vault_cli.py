@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from api.cli.app import app
 from api.settings import settings
-from ledger.checkpoint import parse_proof
-from ledger.disclosure import Disclosure, check, parse
 from ledger.errors import Malformed, NotAllowed
-from ledger.trust import load
+from ledger.format.checkpoint import parse_proof
+from ledger.format.trust import load
+from ledger.personal.disclosure import Disclosure, check, parse
 from tests.api.caller import Caller
 from tests.api.test_erasures import NAME, PHONE, SUBJECT, hand_over, personal
 

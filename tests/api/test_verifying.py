@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from api.cli.app import app
 from api.settings import settings
-from ledger.db import open_engine, reading
-from ledger.guard import Guard
-from ledger.store import CHECKPOINT, rows
+from ledger.publishing.guard import Guard
+from ledger.storage.db import open_engine, reading
+from ledger.storage.store import CHECKPOINT, rows
 from tests.ledger.tampering import drop_fences
 from tests.ledger.world import World, lived_in, private_key
 

@@ -19,15 +19,15 @@ from api.cli.app import app
 from api.cosigning import Cosigners
 from api.main import create_app
 from api.witness import ED25519_FILE, MLDSA_FILE, cosigner, witness_app
-from ledger import policy as policies
-from ledger.db import reading
 from ledger.errors import Malformed
-from ledger.mirror import suffix
-from ledger.note import open_note, parse_vkey
-from ledger.remote import source
-from ledger.store import entries
-from ledger.trust import Trust
-from ledger.witness import MAX_BODY_BYTES, Client, Request, Witness, gather
+from ledger.format import policy as policies
+from ledger.format.note import open_note, parse_vkey
+from ledger.format.trust import Trust
+from ledger.storage.db import reading
+from ledger.storage.store import entries
+from ledger.watching.mirror import suffix
+from ledger.watching.remote import source
+from ledger.watching.witness import MAX_BODY_BYTES, Client, Request, Witness, gather
 from tests.api.homes import AUTHORITY, Furnished
 from tests.ledger.tlog import ORIGIN, START, Tlog, cosigners, served
 

@@ -21,14 +21,14 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import failpoints
-from ledger.changes import SEQ, Change, Insert, Reads
-from ledger.db import open_engine
 from ledger.errors import Refused
-from ledger.event import Actor, Event
-from ledger.guard import Guard
-from ledger.prepared import Act
-from ledger.publisher import Publisher
-from ledger.writer import Ledger, Recorded
+from ledger.format.event import Actor, Event
+from ledger.publishing.guard import Guard
+from ledger.publishing.publisher import Publisher
+from ledger.storage.db import open_engine
+from ledger.writing.changes import SEQ, Change, Insert, Reads
+from ledger.writing.prepared import Act
+from ledger.writing.writer import Ledger, Recorded
 from tests.ledger.world import NOTE, ORIGIN, START, envelope, note_signer, post_quantum_signer, signer, uuid7
 
 METADATA = MetaData()

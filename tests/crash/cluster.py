@@ -14,7 +14,7 @@ from uuid import uuid4
 from sqlalchemy import text
 
 from api.database import upgrade
-from ledger.db import open_engine
+from ledger.storage.db import open_engine
 from tests.conftest import _starting_alone
 
 _PATIENCE_S = 120

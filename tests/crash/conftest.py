@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.database import upgrade
-from ledger.db import open_engine
+from ledger.storage.db import open_engine
 from tests.conftest import POSTGRES, skip
 from tests.crash.cluster import Cluster, cluster, there_is_one
 from tests.crash.ground import Ground, Nursery

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from ledger.checkpoint import claimed_checkpoint
-from ledger.db import open_engine, reading
-from ledger.guard import Guard
-from ledger.publisher import publish
-from ledger.store import entries
-from ledger.trust import Trust
-from ledger.vault import Secret
-from ledger.verify import verify
+from ledger.format.checkpoint import claimed_checkpoint
+from ledger.format.trust import Trust
+from ledger.personal.vault import Secret
+from ledger.publishing.guard import Guard
+from ledger.publishing.publisher import publish
+from ledger.storage.db import open_engine, reading
+from ledger.storage.store import entries
+from ledger.verifying.verify import verify
 from tests.crash.child import now
 from tests.crash.cluster import Cluster
 from tests.ledger.world import World

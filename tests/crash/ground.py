@@ -16,13 +16,13 @@ from typing import Any, Self
 
 from sqlalchemy import Engine, func, select
 
-from ledger.db import Reader, open_engine, reading
-from ledger.guard import Guard
-from ledger.incremental import State
-from ledger.publisher import publish
-from ledger.store import ENTRY, HEAD, entries, one
-from ledger.verify import verify, verify_new
-from ledger.writer import Ledger
+from ledger.publishing.guard import Guard
+from ledger.publishing.publisher import publish
+from ledger.storage.db import Reader, open_engine, reading
+from ledger.storage.store import ENTRY, HEAD, entries, one
+from ledger.verifying.incremental import State
+from ledger.verifying.verify import verify, verify_new
+from ledger.writing.writer import Ledger
 from tests.crash.child import METADATA, SEEN, Work, judge, now
 from tests.ledger.world import ORIGIN, World, note_signer, post_quantum_signer
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from api.database import upgrade
-from ledger.db import open_engine
+from ledger.storage.db import open_engine
 from tests.crash import cases, damage, disk
 from tests.crash.cluster import Cluster, cluster
 from tests.crash.damage import Torn

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from api.database import upgrade
-from ledger.db import open_engine, reading
-from ledger.guard import Guard
-from ledger.verify import verify
+from ledger.publishing.guard import Guard
+from ledger.storage.db import open_engine, reading
+from ledger.verifying.verify import verify
 from tests.conftest import skip
 from tests.crash import disk
 from tests.crash.cluster import cluster

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from ledger import failpoints
-from ledger.db import open_engine, reading
 from ledger.errors import Unavailable
-from ledger.store import HEAD, one
-from ledger.writer import Ledger, Recorded
+from ledger.storage.db import open_engine, reading
+from ledger.storage.store import HEAD, one
+from ledger.writing.writer import Ledger, Recorded
 from tests.crash.child import event, judge, now
 from tests.crash.cluster import Cluster
 from tests.crash.ground import Ground, until

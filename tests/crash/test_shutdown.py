@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from ledger import failpoints
-from ledger.db import reading
 from ledger.errors import Refused
-from ledger.prepared import Appended, Prepared
-from ledger.store import entry_at
-from ledger.writer import Ledger
+from ledger.storage.db import reading
+from ledger.storage.store import entry_at
+from ledger.writing.prepared import Appended, Prepared
+from ledger.writing.writer import Ledger
 from tests.api.homes import GENERATOR
 from tests.crash.child import event, judge, now
 from tests.crash.ground import PATIENCE_S, Ground, chance

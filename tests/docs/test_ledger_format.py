@@ -8,17 +8,17 @@ import pytest
 from sqlalchemy import Engine
 
 from api.cli.docs import FOLDER
-from ledger.checkpoint import check_proof, open_checkpoint, open_receipt, parse_proof
-from ledger.db import reading
-from ledger.entry import parse_entry
-from ledger.event import parse
-from ledger.keys import KeyRing, check_signatures
-from ledger.publisher import publish
-from ledger.signature import P256_ORDER
-from ledger.store import entries as stored_entries
-from ledger.subjects import Subjects
-from ledger.verify import verify
-from ledger.writer import Ledger
+from ledger.format.checkpoint import check_proof, open_checkpoint, open_receipt, parse_proof
+from ledger.format.entry import parse_entry
+from ledger.format.event import parse
+from ledger.format.keys import KeyRing, check_signatures
+from ledger.format.signature import P256_ORDER
+from ledger.personal.subjects import Subjects
+from ledger.publishing.publisher import publish
+from ledger.storage.db import reading
+from ledger.storage.store import entries as stored_entries
+from ledger.verifying.verify import verify
+from ledger.writing.writer import Ledger
 from manifest import reference
 from manifest.service import Judge
 from tests.docs import worked_vector as vector

@@ -8,8 +8,8 @@ from importlib import resources
 import pytest
 
 from api.cli.docs import codes
-from ledger.keys import CUSTODY
-from ledger.signature import Algorithm
+from ledger.format.keys import CUSTODY
+from ledger.format.signature import Algorithm
 from manifest import vocabulary, wording
 from manifest.events import EVENTS
 from manifest.wording import Language

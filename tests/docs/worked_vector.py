@@ -11,14 +11,14 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from ledger.checkpoint import Checkpoint, LogProof, Receipt
-from ledger.entry import ZERO, Entry, Envelope
-from ledger.event import Actor, Event
-from ledger.keys import key_fields
-from ledger.note import Kind, NoteSigner
-from ledger.signature import KeySigner, pae
-from ledger.tree import inclusion_proof, root
-from ledger.vault import Secret, commit
+from ledger.format.checkpoint import Checkpoint, LogProof, Receipt
+from ledger.format.entry import ZERO, Entry, Envelope
+from ledger.format.event import Actor, Event
+from ledger.format.keys import key_fields
+from ledger.format.note import Kind, NoteSigner
+from ledger.format.signature import KeySigner, pae
+from ledger.format.tree import inclusion_proof, root
+from ledger.personal.vault import Secret, commit
 from tests.vectors import make_format
 from tests.vectors.format_notes import both
 from tests.vectors.maker import LOG_KEY, LOG_PQ, WITNESS_1, WITNESS_2, head_text

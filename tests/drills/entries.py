@@ -6,7 +6,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from ledger.store import ENTRY
+from ledger.storage.store import ENTRY
 from tests.drills.drill import Who, drill
 from tests.drills.hands import column, in_hand, rechain, reword, set_entry
 from tests.drills.stage import Stage

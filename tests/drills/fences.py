@@ -10,10 +10,10 @@ from uuid import uuid4
 
 from sqlalchemy import URL, Connection, Engine, make_url, select, text, update
 
-from ledger.append import Appender, Placed
-from ledger.db import Row, is_sqlite, open_engine
-from ledger.prepared import Prepared
-from ledger.store import TILE
+from ledger.storage.db import Row, is_sqlite, open_engine
+from ledger.storage.store import TILE
+from ledger.writing.append import Appender, Placed
+from ledger.writing.prepared import Prepared
 from tests.conftest import skip
 from tests.drills.drill import Who, drill
 from tests.drills.entries import refused_by_fence, watched

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from functools import partial
 
-from ledger import event as events
-from ledger.checkpoint import open_checkpoint, open_receipt
-from ledger.entry import Envelope
-from ledger.event import Actor, Event
-from ledger.signature import PAYLOAD_TYPE, Scheme, SignatureLine, b64, pae, sign
+from ledger.format import event as events
+from ledger.format.checkpoint import open_checkpoint, open_receipt
+from ledger.format.entry import Envelope
+from ledger.format.event import Actor, Event
+from ledger.format.signature import PAYLOAD_TYPE, Scheme, SignatureLine, b64, pae, sign
 from tests.drills.drill import PURE, Who, drill
 from tests.drills.stage import LOG_KEYS, Stage
 from tests.drills.watch import Found, refusals

@@ -8,16 +8,16 @@ from unittest.mock import patch
 
 from sqlalchemy import Connection, Engine, select, update
 
-from ledger.changes import Reads
-from ledger.checkpoint import Checkpoint
-from ledger.db import Reader, is_sqlite, reading
-from ledger.entry import Envelope
-from ledger.event import Event
-from ledger.keys import Key
-from ledger.note import NoteSigner, make_note
-from ledger.store import CHECKPOINT, ENTRY, HEAD, STREAM, TILE, entry_at, origin_of, rows, stored
-from ledger.tiles import Place, grow, pack_bundle, places
-from ledger.tree import leaf_hash, root
+from ledger.format.checkpoint import Checkpoint
+from ledger.format.entry import Envelope
+from ledger.format.event import Event
+from ledger.format.keys import Key
+from ledger.format.note import NoteSigner, make_note
+from ledger.format.tiles import Place, grow, pack_bundle, places
+from ledger.format.tree import leaf_hash, root
+from ledger.storage.db import Reader, is_sqlite, reading
+from ledger.storage.store import CHECKPOINT, ENTRY, HEAD, STREAM, TILE, entry_at, origin_of, rows, stored
+from ledger.writing.changes import Reads
 from migrations.fences import fence
 from tests.ledger.tampering import drop_fences
 from tests.ledger.world import START
@@ -141,7 +141,7 @@ def dishonest_writer(*names: str) -> Iterator[None]:
         "writer.Ledger._check_origin": lambda *_: None,
         "append.max": lambda now, _before: now,
     }
-    patches = [patch(f"ledger.{name}", made[name], create=name == "append.max") for name in names]
+    patches = [patch(f"ledger.writing.{name}", made[name], create=name == "append.max") for name in names]
     for one in patches:
         one.start()
     try:

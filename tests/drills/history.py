@@ -4,13 +4,13 @@ from datetime import timedelta
 
 from sqlalchemy import Engine, text
 
-from ledger.append import Appender
-from ledger.db import is_sqlite, reading, writing
-from ledger.guard import Guard
-from ledger.prepared import Appended
-from ledger.publisher import publish
-from ledger.standing import Floor
-from ledger.store import HEAD, one
+from ledger.publishing.guard import Guard
+from ledger.publishing.publisher import publish
+from ledger.publishing.standing import Floor
+from ledger.storage.db import is_sqlite, reading, writing
+from ledger.storage.store import HEAD, one
+from ledger.writing.append import Appender
+from ledger.writing.prepared import Appended
 from tests.drills.drill import Who, drill
 from tests.drills.stage import Stage
 from tests.drills.watch import (

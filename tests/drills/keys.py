@@ -8,20 +8,20 @@ from typing import Any
 
 from sqlalchemy import update
 
-from ledger.checkpoint import Receipt
-from ledger.db import reading
-from ledger.entry import Envelope, entry_hash
-from ledger.event import Actor, Event
-from ledger.signature import (
+from ledger.format.checkpoint import Receipt
+from ledger.format.entry import Envelope, entry_hash
+from ledger.format.event import Actor, Event
+from ledger.format.signature import (
     ED25519_SMALL_ORDER,
     P256_ORDER,
     Algorithm,
     b64,
     spki,
 )
-from ledger.store import KEY
-from ledger.verify import verify
-from ledger.writer import Recorded
+from ledger.storage.db import reading
+from ledger.storage.store import KEY
+from ledger.verifying.verify import verify
+from ledger.writing.writer import Recorded
 from tests.drills.drill import Who, drill
 from tests.drills.hands import column, dishonest_writer, in_hand, rechain, set_entry
 from tests.drills.stage import Stage

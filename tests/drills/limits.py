@@ -11,18 +11,18 @@ from pathlib import Path
 
 import httpx
 
-from ledger import event as events
-from ledger import policy as policies
-from ledger import trust as trusts
-from ledger.checkpoint import Checkpoint, claimed_checkpoint, parse_proof
-from ledger.entry import parse_envelope
-from ledger.mirror import Mirror
-from ledger.monitor import Monitor
-from ledger.remote import source
-from ledger.stamp import check_token
-from ledger.trust import Trust
-from ledger.uploads import Header, Receiver
-from ledger.witness import Request, parse_request
+from ledger.format import event as events
+from ledger.format import policy as policies
+from ledger.format import trust as trusts
+from ledger.format.checkpoint import Checkpoint, claimed_checkpoint, parse_proof
+from ledger.format.entry import parse_envelope
+from ledger.format.stamp import check_token
+from ledger.format.trust import Trust
+from ledger.watching.mirror import Mirror
+from ledger.watching.monitor import Monitor
+from ledger.watching.remote import source
+from ledger.watching.uploads import Header, Receiver
+from ledger.watching.witness import Request, parse_request
 from tests.drills.drill import PURE, Who, drill
 from tests.drills.formats import EVENT, LOG
 from tests.drills.stage import Stage

@@ -5,18 +5,18 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from ledger import policy as policies
-from ledger.checkpoint import LogProof, check_proof, open_checkpoint, parse_proof
-from ledger.db import reading
 from ledger.errors import NotAllowed, Problem
-from ledger.monitor import Monitor
-from ledger.note import NoteSigner, make_note
-from ledger.note import b64 as b64std
-from ledger.published import prove_entry
-from ledger.store import leaf_hashes
-from ledger.tree import leaf_hash, node_hash
-from ledger.trust import Trust
-from ledger.verify import verify
+from ledger.format import policy as policies
+from ledger.format.checkpoint import LogProof, check_proof, open_checkpoint, parse_proof
+from ledger.format.note import NoteSigner, make_note
+from ledger.format.note import b64 as b64std
+from ledger.format.tree import leaf_hash, node_hash
+from ledger.format.trust import Trust
+from ledger.publishing.published import prove_entry
+from ledger.storage.db import reading
+from ledger.storage.store import leaf_hashes
+from ledger.verifying.verify import verify
+from ledger.watching.monitor import Monitor
 from tests.drills.drill import PURE, Who, drill
 from tests.drills.hands import signed_head
 from tests.drills.stage import LOG_KEYS, Stage

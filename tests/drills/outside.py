@@ -7,15 +7,15 @@ from functools import partial
 
 from sqlalchemy import insert
 
-from ledger.anchor import ANCHORED, ANCHORS, anchored
-from ledger.checkpoint import claimed_checkpoint
-from ledger.db import reading, writing
-from ledger.entry import ZERO, parse_entry
-from ledger.event import Actor
-from ledger.monitor import parse_split_view
-from ledger.stamp import Stamp, accept, question
-from ledger.store import ANCHOR, entries
-from ledger.tree import leaf_hash
+from ledger.format.checkpoint import claimed_checkpoint
+from ledger.format.entry import ZERO, parse_entry
+from ledger.format.event import Actor
+from ledger.format.stamp import Stamp, accept, question
+from ledger.format.tree import leaf_hash
+from ledger.publishing.anchor import ANCHORED, ANCHORS, anchored
+from ledger.storage.db import reading, writing
+from ledger.storage.store import ANCHOR, entries
+from ledger.watching.monitor import parse_split_view
 from tests import tsa
 from tests.drills.drill import Who, drill
 from tests.drills.hands import dishonest_writer, lay_out, signed_head

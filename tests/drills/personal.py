@@ -6,14 +6,14 @@ from functools import partial
 
 from sqlalchemy import delete, insert, update
 
-from ledger import erasure
-from ledger.db import reading
-from ledger.disclosure import Disclosure, check
-from ledger.event import Actor
-from ledger.published import prove_entry
-from ledger.store import SEALED
-from ledger.subjects import KEYS
-from ledger.vault import Secret, _sealed_as, seal
+from ledger.format.event import Actor
+from ledger.personal import erasure
+from ledger.personal.disclosure import Disclosure, check
+from ledger.personal.subjects import KEYS
+from ledger.personal.vault import Secret, _sealed_as, seal
+from ledger.publishing.published import prove_entry
+from ledger.storage.db import reading
+from ledger.storage.store import SEALED
 from tests.drills.drill import Who, drill
 from tests.drills.hands import in_hand
 from tests.drills.stage import LOG_KEYS, Stage

@@ -9,14 +9,14 @@ from pathlib import Path
 import httpx
 from sqlalchemy import Engine
 
-from ledger.db import open_engine, reading
-from ledger.guard import Guard
-from ledger.monitor import Monitor
-from ledger.publisher import publish
-from ledger.store import CHECKPOINT, rows, tile_reader
-from ledger.tiles import consistency
-from ledger.trust import Trust
-from ledger.witness import Answer, Request, Witness
+from ledger.format.tiles import consistency
+from ledger.format.trust import Trust
+from ledger.publishing.guard import Guard
+from ledger.publishing.publisher import publish
+from ledger.storage.db import open_engine, reading
+from ledger.storage.store import CHECKPOINT, rows, tile_reader
+from ledger.watching.monitor import Monitor
+from ledger.watching.witness import Answer, Request, Witness
 from tests.drills.hands import shown
 from tests.ledger.incidents import copy_of
 from tests.ledger.tlog import cosigners

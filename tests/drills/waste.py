@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from api.cli.app import app
 from api.documents import issue_pdf, write_issued
-from ledger.db import reading, writing
-from ledger.verify import verify
+from ledger.storage.db import reading, writing
+from ledger.verifying.verify import verify
 from manifest.reference import default
 from manifest.replay import audit
 from pdf.proof import proof_path

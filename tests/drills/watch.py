@@ -8,21 +8,21 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from ledger.checkpoint import check_proof
-from ledger.db import reading
 from ledger.errors import Refused
-from ledger.guard import Guard
-from ledger.mirror import Mirror
-from ledger.offline import check_export
-from ledger.published import prove_entry
-from ledger.publisher import Publisher
-from ledger.remote import source
+from ledger.format.checkpoint import check_proof
+from ledger.format.trust import Trust
+from ledger.publishing.guard import Guard
+from ledger.publishing.published import prove_entry
+from ledger.publishing.publisher import Publisher
+from ledger.publishing.standing import Floor
 from ledger.report import Step
-from ledger.standing import Floor
-from ledger.trust import Trust
-from ledger.verify import verify
-from ledger.witness import Answer
-from ledger.writer import Recorded
+from ledger.storage.db import reading
+from ledger.verifying.offline import check_export
+from ledger.verifying.verify import verify
+from ledger.watching.mirror import Mirror
+from ledger.watching.remote import source
+from ledger.watching.witness import Answer
+from ledger.writing.writer import Recorded
 from tests.drills.drill import Detection, Who
 from tests.drills.stage import LOG_KEYS, Stage
 from tests.ledger.tlog import cosigners

@@ -5,7 +5,8 @@ Keys sign a few texts here and nothing else: whatever else a parser lets through
 
 from collections.abc import Callable
 
-from ledger.checkpoint import (
+from ledger.errors import Refused
+from ledger.format.checkpoint import (
     Checkpoint,
     LogProof,
     Receipt,
@@ -15,9 +16,7 @@ from ledger.checkpoint import (
     parse_checkpoint,
     parse_proof,
 )
-from ledger.errors import Refused
-from ledger.monitor import SplitView, parse_split_view
-from ledger.note import (
+from ledger.format.note import (
     Kind,
     NoteSigner,
     add_lines,
@@ -28,10 +27,11 @@ from ledger.note import (
     parse_vkey,
     split_note,
 )
-from ledger.policy import NONE, Policy, parse
-from ledger.tiles import pack_bundle, unpack_bundle
-from ledger.uploads import Header, take_header, take_package
-from ledger.witness import Request, parse_request
+from ledger.format.policy import NONE, Policy, parse
+from ledger.format.tiles import pack_bundle, unpack_bundle
+from ledger.watching.monitor import SplitView, parse_split_view
+from ledger.watching.uploads import Header, take_header, take_package
+from ledger.watching.witness import Request, parse_request
 from tests.ledger.tlog import ORIGIN, START, Tlog, cosigners, note_signer, post_quantum_signer
 
 LOG = Tlog(9)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import httpx
 
-from ledger.mirror import Mirror, Upload
-from ledger.note import NoteSigner
-from ledger.remote import source
-from ledger.witness import Request, Witness
+from ledger.format.note import NoteSigner
+from ledger.watching.mirror import Mirror, Upload
+from ledger.watching.remote import source
+from ledger.watching.witness import Request, Witness
 from tests.ledger.tlog import ORIGIN, START, Tlog, cosigners
 
 KILLED = 9

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 from sqlalchemy import Engine, delete, text, update
 
-from ledger.db import open_engine, writing
-from ledger.store import CHECKPOINT, ENTRY, HEAD, TILE, leaf_at, rows
+from ledger.storage.db import open_engine, writing
+from ledger.storage.store import CHECKPOINT, ENTRY, HEAD, TILE, leaf_at, rows
 from migrations.fences import fence
 from tests.ledger.tampering import drop_fences
 

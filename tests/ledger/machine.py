@@ -19,39 +19,40 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from ledger import epoch, failpoints
-from ledger.checkpoint import claimed_checkpoint, open_receipt
-from ledger.db import open_engine, reading
-from ledger.entry import Envelope, parse_envelope
-from ledger.erasure import KIND, MAX_ERASED, STREAM, Erasure, erase, erase_pending, erasures_of
+from ledger import failpoints
+from ledger.continuity import epoch
+from ledger.continuity.recovery import recover
 from ledger.errors import Conflict, NotAllowed, Refused, Unavailable
-from ledger.event import Actor, Event, parse
-from ledger.export import export
-from ledger.fast import Fast
-from ledger.guard import Guard
-from ledger.incremental import State
-from ledger.keys import HOLDER, REGISTERED, REVOKED, ROTATED, key_fields
-from ledger.mirror import Mirror, suffix
-from ledger.offline import check_export
-from ledger.packing import unpack
-from ledger.policy import parse as parse_policy
-from ledger.prepared import Appended
-from ledger.publisher import Publisher, keep_cosignatures, last_checkpoint, newest_note
-from ledger.recovery import recover
-from ledger.remote import source
+from ledger.format.checkpoint import claimed_checkpoint, open_receipt
+from ledger.format.entry import Envelope, parse_envelope
+from ledger.format.event import Actor, Event, parse
+from ledger.format.keys import HOLDER, REGISTERED, REVOKED, ROTATED, key_fields
+from ledger.format.packing import unpack
+from ledger.format.policy import parse as parse_policy
+from ledger.format.signature import Algorithm, KeySigner
+from ledger.format.tiles import consistency, inclusion
+from ledger.format.tree import verify_consistency, verify_inclusion
+from ledger.format.trust import Trust
+from ledger.personal.erasure import KIND, MAX_ERASED, STREAM, Erasure, erase, erase_pending, erasures_of
+from ledger.personal.subjects import Subjects
+from ledger.personal.vault import Secret, commit
+from ledger.publishing.export import export
+from ledger.publishing.guard import Guard
+from ledger.publishing.publisher import Publisher, keep_cosignatures, last_checkpoint, newest_note
+from ledger.publishing.standing import Floor, standing
 from ledger.report import Report
-from ledger.signature import Algorithm, KeySigner
-from ledger.standing import Floor, standing
-from ledger.store import ENTRY, KEY, SEALED, entries, entry_at, rows, tile_reader
-from ledger.store import STREAM as STREAMS
-from ledger.subjects import Subjects
-from ledger.tiles import consistency, inclusion
-from ledger.tree import verify_consistency, verify_inclusion
-from ledger.trust import Trust
-from ledger.vault import Secret, commit
-from ledger.verify import _Careful, verify, verify_new
-from ledger.witness import Request, Witness
-from ledger.writer import Recorded
+from ledger.storage.db import open_engine, reading
+from ledger.storage.store import ENTRY, KEY, SEALED, entries, entry_at, rows, tile_reader
+from ledger.storage.store import STREAM as STREAMS
+from ledger.verifying.fast import Fast
+from ledger.verifying.incremental import State
+from ledger.verifying.offline import check_export
+from ledger.verifying.verify import _Careful, verify, verify_new
+from ledger.watching.mirror import Mirror, suffix
+from ledger.watching.remote import source
+from ledger.watching.witness import Request, Witness
+from ledger.writing.prepared import Appended
+from ledger.writing.writer import Recorded
 from tests.ledger.incidents import copy_of
 from tests.ledger.machine_hands import (
     KINDS,

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, update
 
-from ledger.db import Reader, is_sqlite, open_engine
-from ledger.store import (
+from ledger.storage.db import Reader, is_sqlite, open_engine
+from ledger.storage.store import (
     ANCHOR,
     CHECKPOINT,
     COSIGNATURE,

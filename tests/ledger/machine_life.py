@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from ledger.checkpoint import Checkpoint, claimed_checkpoint
-from ledger.event import Event
-from ledger.guard import Guard
-from ledger.incremental import State
-from ledger.writer import Recorded
+from ledger.format.checkpoint import Checkpoint, claimed_checkpoint
+from ledger.format.event import Event
+from ledger.publishing.guard import Guard
+from ledger.verifying.incremental import State
+from ledger.writing.writer import Recorded
 
 
 def tree_head(leaves: Sequence[bytes]) -> bytes:

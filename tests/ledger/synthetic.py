@@ -8,11 +8,11 @@ from typing import Any
 from nacl.signing import SigningKey
 from sqlalchemy import bindparam, insert, select, update
 
-from ledger.db import Writer, writing
-from ledger.entry import ENVELOPE_TAG, entry_hash, header_bytes
-from ledger.signature import b64, kid_of, pae
-from ledger.store import ENTRY, HEAD, KEY, STREAM, TILE, one, rows, tile_reader
-from ledger.tiles import grow
+from ledger.format.entry import ENVELOPE_TAG, entry_hash, header_bytes
+from ledger.format.signature import b64, kid_of, pae
+from ledger.format.tiles import grow
+from ledger.storage.db import Writer, writing
+from ledger.storage.store import ENTRY, HEAD, KEY, STREAM, TILE, one, rows, tile_reader
 from ledger.types import ms_text
 from tests.ledger.world import World, private_key, signer, uuid7
 

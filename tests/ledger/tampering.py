@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
 
-from ledger.db import Reader, is_sqlite
+from ledger.storage.db import Reader, is_sqlite
 from migrations.fences import FENCED, fence
 
 

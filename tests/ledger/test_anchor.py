@@ -10,16 +10,16 @@ import pytest
 from rfc3161_client import TimeStampRequest
 from sqlalchemy import Connection, Engine, delete, insert, update
 
-from ledger.anchor import ANCHORED, ANCHORS, anchored
-from ledger.checkpoint import Checkpoint, claimed_checkpoint
-from ledger.db import reading, writing
 from ledger.errors import Malformed, Refused
-from ledger.event import Actor
+from ledger.format.checkpoint import Checkpoint, claimed_checkpoint
+from ledger.format.event import Actor
+from ledger.format.stamp import MAX_ANSWER_BYTES, TOLERANCE, Stamp, accept, check_token, question
+from ledger.format.trust import Trust
+from ledger.publishing.anchor import ANCHORED, ANCHORS, anchored
 from ledger.report import Report
-from ledger.stamp import MAX_ANSWER_BYTES, TOLERANCE, Stamp, accept, check_token, question
-from ledger.store import ANCHOR, CHECKPOINT
-from ledger.trust import Trust
-from ledger.verify import verify
+from ledger.storage.db import reading, writing
+from ledger.storage.store import ANCHOR, CHECKPOINT
+from ledger.verifying.verify import verify
 from tests import tsa
 from tests.ledger.tampering import covered, unfenced
 from tests.ledger.world import OPERATORS, START, World, lived_in, signer
@@ -115,9 +115,9 @@ def test_without_the_right_root_nothing_is_taken() -> None:
 
 def test_an_answer_beyond_the_limit_is_not_even_read(monkeypatch: pytest.MonkeyPatch) -> None:
     answer, request = asked(Mode.CORRECT)
-    monkeypatch.setattr("ledger.stamp.MAX_ANSWER_BYTES", len(answer))
+    monkeypatch.setattr("ledger.format.stamp.MAX_ANSWER_BYTES", len(answer))
     assert accept(answer, request, HEAD, ROOTS, AT).stamped_at == AT
-    monkeypatch.setattr("ledger.stamp.MAX_ANSWER_BYTES", len(answer) - 1)
+    monkeypatch.setattr("ledger.format.stamp.MAX_ANSWER_BYTES", len(answer) - 1)
     with pytest.raises(Malformed, match=r"ledger\.anchor_malformed"):
         accept(answer, request, HEAD, ROOTS, AT)
 

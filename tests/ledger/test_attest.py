@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from ledger.attest import ROOM, attest, open_attested
 from ledger.errors import Malformed, NotAllowed
-from ledger.note import MAX_NOTE_BYTES
+from ledger.format.note import MAX_NOTE_BYTES
 from ledger.report import Finding, Report
+from ledger.verifying.attest import ROOM, attest, open_attested
 from tests.ledger.world import ORIGIN, START, note_signer
 
 AUDITOR = note_signer("auditor.example")

@@ -10,16 +10,17 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.event import listen, remove
 from sqlalchemy.exc import OperationalError, ProgrammingError, StatementError
 
-from ledger import batch, failpoints
-from ledger.changes import Add, Change, Put, Reads
-from ledger.conflicts import Place
-from ledger.db import Reader, reading, writing
-from ledger.entry import ZERO
+from ledger import failpoints
 from ledger.errors import Conflict, Problem, Refused, RuleBroken, Unavailable
-from ledger.event import Actor, Event
-from ledger.prepared import Act, Appended, Prepared, Ticket
-from ledger.store import HEAD, KEY, one, rows
-from ledger.writer import Ledger
+from ledger.format.entry import ZERO
+from ledger.format.event import Actor, Event
+from ledger.storage.db import Reader, reading, writing
+from ledger.storage.store import HEAD, KEY, one, rows
+from ledger.writing import batch
+from ledger.writing.changes import Add, Change, Put, Reads
+from ledger.writing.conflicts import Place
+from ledger.writing.prepared import Act, Appended, Prepared, Ticket
+from ledger.writing.writer import Ledger
 from tests.ledger.test_writer import BALANCE, METADATA, assert_ok, counts
 from tests.ledger.world import NOTE, ORIGIN, World, accept, envelope, note_signer, signer
 

@@ -7,8 +7,8 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import canonical
 from ledger.errors import Malformed
+from ledger.format import canonical
 from tests.ledger.vectors import vectors
 
 KEYS = st.from_regex(r"\A[A-Za-z0-9_.:-]{1,64}\Z")

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ledger.checkpoint import (
+from ledger.errors import Malformed, NotAllowed, Refused
+from ledger.format.checkpoint import (
     MAX_PROOF_BYTES,
     Checkpoint,
     LogProof,
@@ -16,9 +17,8 @@ from ledger.checkpoint import (
     open_receipt,
     parse_proof,
 )
-from ledger.errors import Malformed, NotAllowed, Refused
-from ledger.note import MAX_NOTE_BYTES, add_lines
-from ledger.tree import inclusion_proof, leaf_hash, root
+from ledger.format.note import MAX_NOTE_BYTES, add_lines
+from ledger.format.tree import inclusion_proof, leaf_hash, root
 from tests.ledger.tlog import ORIGIN, START, note_signer, post_quantum_signer
 
 SIGNER = note_signer()

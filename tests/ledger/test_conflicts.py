@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import BigInteger, Column, Engine, Integer, MetaData, Table, Text
 
-from ledger import conflicts
-from ledger.apply import Changes
-from ledger.changes import RECORDED_AT, SEQ, Add, Change, Insert, Put, Read, Reads
-from ledger.conflicts import MAX_SEQ, Written, moved, place
-from ledger.db import open_engine, reading, writing
-from ledger.store import ENTRY, KEY, STREAM
+from ledger.storage.db import open_engine, reading, writing
+from ledger.storage.store import ENTRY, KEY, STREAM
+from ledger.writing import conflicts
+from ledger.writing.apply import Changes
+from ledger.writing.changes import RECORDED_AT, SEQ, Add, Change, Insert, Put, Read, Reads
+from ledger.writing.conflicts import MAX_SEQ, Written, moved, place
 from tests.ledger.world import START
 
 METADATA = MetaData()

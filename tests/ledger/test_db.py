@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ledger.db import database_url, open_engine, reading, writing
 from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Problem, Refused, RuleBroken, refuse
+from ledger.storage.db import database_url, open_engine, reading, writing
 from ledger.types import UtcDateTime, from_ms, to_ms
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, update
 
-from ledger.changes import Reads
-from ledger.db import reading
-from ledger.entry import Envelope
-from ledger.event import Actor, Event
-from ledger.keys import OPENED, Key, key_fields
-from ledger.signature import spki
-from ledger.store import ENTRY, KEY, STREAM
-from ledger.verify import verify
+from ledger.format.entry import Envelope
+from ledger.format.event import Actor, Event
+from ledger.format.keys import OPENED, Key, key_fields
+from ledger.format.signature import spki
+from ledger.storage.db import reading
+from ledger.storage.store import ENTRY, KEY, STREAM
+from ledger.verifying.verify import verify
+from ledger.writing.changes import Reads
 from tests.ledger.tampering import covered, unfenced
 from tests.ledger.world import START, World, envelope, signer
 
@@ -48,7 +48,7 @@ def unchecked(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
 
     made = {"check_signatures": signed, "_check_place": placed}
     for name in names:
-        monkeypatch.setattr(f"ledger.writer.{name}", made[name])
+        monkeypatch.setattr(f"ledger.writing.writer.{name}", made[name])
 
 
 def test_a_signature_that_does_not_hold(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_a_key_whose_fields_do_not_agree(world: World, monkeypatch: pytest.Monke
     event = world.registration("chi", signer("chi"))
     fields = dict(event.body["key"]) | {"custody": "anywhere"}
     unchecked(monkeypatch, "check_signatures")
-    monkeypatch.setattr("ledger.append.introduced", lambda _event, _seq: ())
+    monkeypatch.setattr("ledger.writing.append.introduced", lambda _event, _seq: ())
     actors = [Actor(party="an", role="operator", kid=signer("an").kid)]
     world.submit(world.event(event.kind, actors, {"key": fields}), signer("an"))
     assert found(world) == {(4, "ledger.field_invalid")}
@@ -91,7 +91,7 @@ def test_a_stream_forked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_second_opening(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.writer.OPENED", "never.opened.v1")
+    monkeypatch.setattr("ledger.writing.writer.OPENED", "never.opened.v1")
     fields = [key_fields(signer("third").public_key, party="third", custody="service")]
     body = {"format": 1, "log_keys": [str(key) for key in world.log_keys], "root_keys": fields}
     actor = Actor(party="third", role="operator", kid=signer("third").kid)
@@ -100,7 +100,7 @@ def test_a_second_opening(world: World, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_clock_turned_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.append.max", lambda now, _before: now, raising=False)
+    monkeypatch.setattr("ledger.writing.append.max", lambda now, _before: now, raising=False)
     event = world.written("early", signer("an"))
     world.ledger.submit(envelope(event, signer("an")), now=START - timedelta(days=1))
     assert found(world) == {(4, "ledger.time_runs_back")}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.durable import put_file, sync_folder
+from ledger.storage.durable import put_file, sync_folder
 
 
 def test_a_file_is_put_in_place_of_another_and_of_what_a_crash_left(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.entry import (
+from ledger.errors import Malformed, Problem
+from ledger.format.entry import (
     MAX_ENTRY_BYTES,
     ZERO,
     Entry,
@@ -14,8 +15,7 @@ from ledger.entry import (
     parse_entry,
     parse_envelope,
 )
-from ledger.errors import Malformed, Problem
-from ledger.signature import Scheme, SignatureLine, b64
+from ledger.format.signature import Scheme, SignatureLine, b64
 from tests.ledger.test_event import EVENT
 from tests.ledger.world import ORIGIN, START, signer
 

@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, update
 
-from ledger import epoch
-from ledger.checkpoint import claimed_checkpoint
-from ledger.db import open_engine, reading, writing
+from ledger.continuity import epoch
 from ledger.errors import Conflict, Malformed, NotAllowed, Refused
-from ledger.event import Actor, Event, parse
-from ledger.guard import Guard
-from ledger.keys import key_fields
-from ledger.note import NoteSigner
-from ledger.predecessor import (
+from ledger.format.checkpoint import claimed_checkpoint
+from ledger.format.event import Actor, Event, parse
+from ledger.format.keys import key_fields
+from ledger.format.note import NoteSigner
+from ledger.publishing.guard import Guard
+from ledger.publishing.publisher import publish
+from ledger.report import Finding, Report
+from ledger.storage.db import open_engine, reading, writing
+from ledger.storage.predecessor import (
     Predecessor,
     closed,
     newest,
@@ -24,10 +26,8 @@ from ledger.predecessor import (
     predecessor_of,
     whole_stream,
 )
-from ledger.publisher import publish
-from ledger.report import Finding, Report
-from ledger.store import ENTRY, KEY, STREAM, TILE, rows
-from ledger.verify import verify
+from ledger.storage.store import ENTRY, KEY, STREAM, TILE, rows
+from ledger.verifying.verify import verify
 from tests.ledger.incidents import copy_of
 from tests.ledger.tampering import drop_fences
 from tests.ledger.world import OPERATORS, ORIGIN, START, World, envelope, note_signer, signer

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, insert, update
 
-from ledger.db import reading, writing
-from ledger.erasure import (
+from ledger.errors import Conflict, Malformed
+from ledger.format.event import Actor, Event
+from ledger.personal.erasure import (
     KIND,
     MAX_ERASED,
     STREAM,
@@ -21,13 +22,12 @@ from ledger.erasure import (
     erasures_of,
     read_erasure,
 )
-from ledger.errors import Conflict, Malformed
-from ledger.event import Actor, Event
+from ledger.personal.subjects import Subjects
+from ledger.personal.vault import Secret, commit, find_secrets, seal, sealed_rows
 from ledger.report import Report
-from ledger.store import SEALED, VAULT, rows
-from ledger.subjects import Subjects
-from ledger.vault import Secret, commit, find_secrets, seal, sealed_rows
-from ledger.verify import verify
+from ledger.storage.db import reading, writing
+from ledger.storage.store import SEALED, VAULT, rows
+from ledger.verifying.verify import verify
 from tests.ledger.world import OPERATORS, ORIGIN, World, new_folder, signer
 
 DRIVER = Secret("Nguyễn Văn A", "person:a", b"s" * 32)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import canonical
 from ledger.errors import Malformed
-from ledger.event import Actor, Event, parse, parse_time, time_text
+from ledger.format import canonical
+from ledger.format.event import Actor, Event, parse, parse_time, time_text
 
 HASH = "a" * 64
 EVENT = Event(

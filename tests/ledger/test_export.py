@@ -5,16 +5,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from sqlalchemy import Engine, text, update
 
-from ledger.db import reading, writing
 from ledger.errors import Conflict, NotFound, Refused
-from ledger.export import Exported, export
-from ledger.note import Kind, NoteSigner
-from ledger.published import published
-from ledger.statements import inserting
-from ledger.store import COSIGNATURE, TILE, entries, tile_reader
-from ledger.tiles import Place, pack_bundle, places
-from ledger.tree import leaf_hash
-from ledger.vault import Secret
+from ledger.format.note import Kind, NoteSigner
+from ledger.format.tiles import Place, pack_bundle, places
+from ledger.format.tree import leaf_hash
+from ledger.personal.vault import Secret
+from ledger.publishing.export import Exported, export
+from ledger.publishing.published import published
+from ledger.storage.db import reading, writing
+from ledger.storage.statements import inserting
+from ledger.storage.store import COSIGNATURE, TILE, entries, tile_reader
 from tests.ledger.tampering import drop_fences
 from tests.ledger.world import START, World, lived_in
 

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, update
 
-from ledger import fast
-from ledger.db import Reader, open_engine, reading
-from ledger.fast import Fast
-from ledger.leaves import Leaves
+from ledger.format.tree import root
 from ledger.report import Report
-from ledger.scan import Anomaly, count
-from ledger.store import ENTRY, HEAD, KEY, STREAM, TILE
-from ledger.tree import root
-from ledger.verify import verify
+from ledger.storage.db import Reader, open_engine, reading
+from ledger.storage.store import ENTRY, HEAD, KEY, STREAM, TILE
+from ledger.verifying import fast
+from ledger.verifying.fast import Fast
+from ledger.verifying.leaves import Leaves
+from ledger.verifying.scan import Anomaly, count
+from ledger.verifying.verify import verify
 from tests.ledger.synthetic import Bulk
 from tests.ledger.tampering import covered, drop_fences, unfenced
 from tests.ledger.world import ORIGIN, World, lived_in

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import guard as module
-from ledger.checkpoint import Checkpoint, claimed_checkpoint
 from ledger.errors import Conflict, Malformed
-from ledger.guard import HEAD_BYTES, MAGIC, Guard
+from ledger.format.checkpoint import Checkpoint, claimed_checkpoint
+from ledger.publishing import guard as module
+from ledger.publishing.guard import HEAD_BYTES, MAGIC, Guard
 from tests.ledger.world import ORIGIN, START, note_signer
 
 SIGNER = note_signer()
@@ -189,9 +189,9 @@ def test_a_full_disk_leaves_the_journal_as_it_was(tmp_path: Path, monkeypatch: p
 
 _SWAPPING = """
 import sys
-from ledger.checkpoint import claimed_checkpoint
+from ledger.format.checkpoint import claimed_checkpoint
 from ledger.errors import Conflict
-from ledger.guard import Guard
+from ledger.publishing.guard import Guard
 from pathlib import Path
 from tests.ledger.test_guard import note_of
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ledger.db import reading
-from ledger.guard import Guard
-from ledger.publisher import publish
-from ledger.steps import Steps
-from ledger.verify import verify
+from ledger.publishing.guard import Guard
+from ledger.publishing.publisher import publish
+from ledger.storage.db import reading
+from ledger.verifying.steps import Steps
+from ledger.verifying.verify import verify
 from tests.ledger.world import ORIGIN, lived_in
 
 

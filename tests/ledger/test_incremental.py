@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, delete, insert, update
 
-from ledger.db import reading
 from ledger.errors import Malformed
-from ledger.event import Actor
-from ledger.incremental import Incremental, State, load_state, parse_state, save_state
-from ledger.keys import key_fields
+from ledger.format.event import Actor
+from ledger.format.keys import key_fields
+from ledger.personal.vault import Secret
 from ledger.report import Report
-from ledger.store import ENTRY, HEAD, KEY, SEALED, STREAM, TILE
-from ledger.vault import Secret
-from ledger.verify import verify, verify_new
+from ledger.storage.db import reading
+from ledger.storage.store import ENTRY, HEAD, KEY, SEALED, STREAM, TILE
+from ledger.verifying.incremental import Incremental, State, load_state, parse_state, save_state
+from ledger.verifying.verify import verify, verify_new
 from tests.ledger.synthetic import Bulk
 from tests.ledger.tampering import covered, unfenced
 from tests.ledger.world import START, World, lived_in, signer

@@ -6,10 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from ledger.db import reading
 from ledger.errors import Conflict, Malformed, NotAllowed
-from ledger.event import Actor, Event, parse
-from ledger.keys import (
+from ledger.format.event import Actor, Event, parse
+from ledger.format.keys import (
     HOLDER,
     CountGap,
     Key,
@@ -21,10 +20,11 @@ from ledger.keys import (
     introduced,
     key_fields,
 )
-from ledger.log_keys import ADDED, RETIRED, log_keys_after
-from ledger.note import NoteSigner
-from ledger.signature import Algorithm
-from ledger.store import KEY, entries, rows
+from ledger.format.log_keys import ADDED, RETIRED, log_keys_after
+from ledger.format.note import NoteSigner
+from ledger.format.signature import Algorithm
+from ledger.storage.db import reading
+from ledger.storage.store import KEY, entries, rows
 from tests.ledger.world import OPERATORS, ORIGIN, START, World, lived_in, private_key, signer
 
 # A world that only makes events.

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import Conflict, Malformed, NotAllowed
-from ledger.event import Actor, Event
-from ledger.keys import Key, KeyRing, key_fields
-from ledger.log_keys import (
+from ledger.format.event import Actor, Event
+from ledger.format.keys import Key, KeyRing, key_fields
+from ledger.format.log_keys import (
     ADDED,
     MAX_LOG_KEYS,
     RETIRED,
@@ -18,8 +18,8 @@ from ledger.log_keys import (
     is_root,
     log_keys_after,
 )
-from ledger.note import Kind, NoteKey
-from ledger.signature import Algorithm
+from ledger.format.note import Kind, NoteKey
+from ledger.format.signature import Algorithm
 from tests.ledger.world import OPERATORS, ORIGIN, World, private_key, signer
 
 WORLD = World.__new__(World)

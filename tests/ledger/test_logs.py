@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, delete, insert, update
 
-from ledger.changes import Change, Reads
-from ledger.checkpoint import claimed_checkpoint
-from ledger.db import reading
 from ledger.errors import Conflict, Refused
-from ledger.event import Actor
-from ledger.keys import HOLDER, REGISTERED, key_fields
-from ledger.logs import (
+from ledger.format.checkpoint import claimed_checkpoint
+from ledger.format.event import Actor
+from ledger.format.keys import HOLDER, REGISTERED, key_fields
+from ledger.publishing.logs import (
     HOLDS,
     LOG_ANCHORED,
     LogAnchored,
@@ -24,10 +22,12 @@ from ledger.logs import (
     judge,
     logs_origin,
 )
-from ledger.prepared import Act
 from ledger.report import Report
-from ledger.store import CHECKPOINT, ENTRY, LOG, TILE, rows
-from ledger.verify import verify
+from ledger.storage.db import reading
+from ledger.storage.store import CHECKPOINT, ENTRY, LOG, TILE, rows
+from ledger.verifying.verify import verify
+from ledger.writing.changes import Change, Reads
+from ledger.writing.prepared import Act
 from tests.ledger.tampering import covered, unfenced
 from tests.ledger.world import OPERATORS, ORIGIN, World, envelope, signer
 

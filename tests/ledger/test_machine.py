@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import URL, Engine, make_url, text
 
-from ledger.db import open_engine
+from ledger.storage.db import open_engine
 from tests.conftest import POSTGRES
 from tests.ledger.machine import Machine, sqlite_drop
 

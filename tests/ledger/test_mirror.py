@@ -16,15 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.witness import mirror_app
-from ledger.checkpoint import open_checkpoint
 from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Refused
-from ledger.mirror import Mirror, MirrorConflict, Package, suffix
-from ledger.note import add_lines, open_note
-from ledger.remote import Source, source
-from ledger.tiles import pack_bundle, places, subtree, tile_at
-from ledger.tree import root
-from ledger.uploads import Header, Receiver, take_header, take_package
-from ledger.witness import Request
+from ledger.format.checkpoint import open_checkpoint
+from ledger.format.note import add_lines, open_note
+from ledger.format.tiles import pack_bundle, places, subtree, tile_at
+from ledger.format.tree import root
+from ledger.watching.mirror import Mirror, MirrorConflict, Package, suffix
+from ledger.watching.remote import Source, source
+from ledger.watching.uploads import Header, Receiver, take_header, take_package
+from ledger.watching.witness import Request
 from tests.ledger.dying import mirror_dies
 from tests.ledger.tlog import ORIGIN, START, Tlog, cosigners, note_signer, served
 

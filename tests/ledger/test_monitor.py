@@ -14,11 +14,11 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from ledger import policy as policies
 from ledger.errors import Conflict, Malformed, NotAllowed
-from ledger.monitor import Followed, Monitor, SplitView, parse_split_view
-from ledger.note import add_lines
-from ledger.remote import source
+from ledger.format import policy as policies
+from ledger.format.note import add_lines
+from ledger.watching.monitor import Followed, Monitor, SplitView, parse_split_view
+from ledger.watching.remote import source
 from tests.ledger.tlog import ORIGIN, START, Tlog, cosigners, note_signer, served
 
 LOG = Tlog(600)

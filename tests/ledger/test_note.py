@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ledger.checkpoint import Checkpoint
 from ledger.errors import Malformed, NotAllowed, Refused
-from ledger.note import (
+from ledger.format.checkpoint import Checkpoint
+from ledger.format.note import (
     MAX_NOTE_BYTES,
     MAX_NOTE_SIGNATURES,
     Kind,
@@ -29,7 +29,7 @@ from ledger.note import (
     tree_head,
     unb64,
 )
-from ledger.tree import EMPTY_ROOT
+from ledger.format.tree import EMPTY_ROOT
 from tests.ledger.tlog import ORIGIN, START, note_signer, post_quantum_signer
 
 TEXT = Checkpoint(ORIGIN, 7, bytes(range(32))).text

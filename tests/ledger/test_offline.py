@@ -8,17 +8,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from sqlalchemy import Engine
 
-from ledger.checkpoint import Checkpoint
-from ledger.db import open_engine, reading
-from ledger.entry import ZERO, Entry, Envelope, parse_entry
-from ledger.export import export
-from ledger.note import NoteSigner, make_note
-from ledger.offline import MAX_MISSING, check_export
+from ledger.format.checkpoint import Checkpoint
+from ledger.format.entry import ZERO, Entry, Envelope, parse_entry
+from ledger.format.note import NoteSigner, make_note
+from ledger.format.tiles import Place, grow, pack_bundle, unpack_bundle
+from ledger.format.tree import leaf_hash, root
+from ledger.format.trust import Trust
+from ledger.publishing.export import export
 from ledger.report import MAX_FINDINGS, Report
-from ledger.store import entries
-from ledger.tiles import Place, grow, pack_bundle, unpack_bundle
-from ledger.tree import leaf_hash, root
-from ledger.trust import Trust
+from ledger.storage.db import open_engine, reading
+from ledger.storage.store import entries
+from ledger.verifying.offline import MAX_MISSING, check_export
 from tests.ledger.world import START, World, lived_in
 
 Codes = list[tuple[int | None, str]]

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import packing
-from ledger.event import MAX_ACTORS
-from ledger.packing import pack, unpack
-from ledger.signature import Scheme, b64
+from ledger.format import packing
+from ledger.format.event import MAX_ACTORS
+from ledger.format.packing import pack, unpack
+from ledger.format.signature import Scheme, b64
 
 PIECES = {Scheme.PAE: (1, 1), Scheme.WEBAUTHN: (3, 3), Scheme.BATCH: (4, 12)}
 

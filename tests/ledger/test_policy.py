@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.checkpoint import Checkpoint
 from ledger.errors import Malformed, NotAllowed, Refused
-from ledger.note import Kind, NoteSigner, add_lines, b64, make_note
-from ledger.policy import MAX_BYTES, Policy, parse
+from ledger.format.checkpoint import Checkpoint
+from ledger.format.note import Kind, NoteSigner, add_lines, b64, make_note
+from ledger.format.policy import MAX_BYTES, Policy, parse
 from tests.ledger.tlog import ORIGIN, START, note_signer, post_quantum_signer
 
 LOG, LOG_PQ = note_signer(), post_quantum_signer()

@@ -3,13 +3,21 @@ from hashlib import sha256
 import pytest
 from sqlalchemy import Engine, text
 
-from ledger.checkpoint import check_proof, claimed_checkpoint, parse_proof
-from ledger.db import Reader, reading
-from ledger.entry import entry_hash
 from ledger.errors import Conflict, NotFound
-from ledger.published import Published, bundle, log_by_hash, prove_entry, prove_growth, published, tile
-from ledger.tiles import Place, unpack_bundle
-from ledger.tree import verify_consistency
+from ledger.format.checkpoint import check_proof, claimed_checkpoint, parse_proof
+from ledger.format.entry import entry_hash
+from ledger.format.tiles import Place, unpack_bundle
+from ledger.format.tree import verify_consistency
+from ledger.publishing.published import (
+    Published,
+    bundle,
+    log_by_hash,
+    prove_entry,
+    prove_growth,
+    published,
+    tile,
+)
+from ledger.storage.db import Reader, reading
 from tests.ledger.tampering import unfenced
 from tests.ledger.world import World
 

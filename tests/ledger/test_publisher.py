@@ -12,20 +12,21 @@ import pytest
 from sqlalchemy import Engine, delete, insert, update
 from sqlalchemy import text as sql
 
-from ledger import append, failpoints
-from ledger.checkpoint import Checkpoint, check_proof, claimed_checkpoint, open_checkpoint, parse_proof
-from ledger.db import reading, writing
-from ledger.entry import entry_hash, parse_entry
+from ledger import failpoints
 from ledger.errors import Conflict, NotFound
-from ledger.guard import Guard
-from ledger.leadership import Leadership
-from ledger.note import NoteSigner, add_lines, open_note
-from ledger.published import prove_entry
-from ledger.publisher import Publisher, keep_cosignatures, last_checkpoint, newest_note, publish
-from ledger.standing import standing
-from ledger.store import CHECKPOINT, ENTRY, TILE, leaf_hashes, rows
-from ledger.tree import EMPTY_ROOT, consistency_proof, root, verify_consistency
-from ledger.verify import verify
+from ledger.format.checkpoint import Checkpoint, check_proof, claimed_checkpoint, open_checkpoint, parse_proof
+from ledger.format.entry import entry_hash, parse_entry
+from ledger.format.note import NoteSigner, add_lines, open_note
+from ledger.format.tree import EMPTY_ROOT, consistency_proof, root, verify_consistency
+from ledger.publishing.guard import Guard
+from ledger.publishing.leadership import Leadership
+from ledger.publishing.published import prove_entry
+from ledger.publishing.publisher import Publisher, keep_cosignatures, last_checkpoint, newest_note, publish
+from ledger.publishing.standing import standing
+from ledger.storage.db import reading, writing
+from ledger.storage.store import CHECKPOINT, ENTRY, TILE, leaf_hashes, rows
+from ledger.verifying.verify import verify
+from ledger.writing import append
 from tests.ledger.incidents import cut_back
 from tests.ledger.tampering import drop_fences
 from tests.ledger.world import ORIGIN, START, World, note_signer
@@ -384,7 +385,7 @@ def test_growth_that_stored_tiles_do_not_prove_is_not_signed(
     one = publisher(world, guard)
     one.publish(world.now())
     many(world, 3)
-    monkeypatch.setattr("ledger.publisher.consistency", lambda *_: ())
+    monkeypatch.setattr("ledger.publishing.publisher.consistency", lambda *_: ())
     with pytest.raises(Conflict, match="tile_mismatch"):
         one.publish(world.now())
 
@@ -401,9 +402,9 @@ _PUBLISHING = """
 import sys
 from datetime import timedelta
 from pathlib import Path
-from ledger.db import open_engine
-from ledger.guard import Guard
-from ledger.publisher import Publisher
+from ledger.storage.db import open_engine
+from ledger.publishing.guard import Guard
+from ledger.publishing.publisher import Publisher
 from tests.ledger.world import ORIGIN, World
 
 url, path, run = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])

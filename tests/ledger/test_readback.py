@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from ledger.db import Reader, reading, writing
-from ledger.entry import header_bytes
 from ledger.errors import Conflict
-from ledger.readback import CHUNK, read_back, row_leaves
-from ledger.store import ENTRY, LOG, TILE, entry_at, leaf_hashes
+from ledger.format.entry import header_bytes
+from ledger.publishing.readback import CHUNK, read_back, row_leaves
+from ledger.storage.db import Reader, reading, writing
+from ledger.storage.store import ENTRY, LOG, TILE, entry_at, leaf_hashes
 from tests.ledger.synthetic import Bulk
 from tests.ledger.tampering import unfenced
 from tests.ledger.world import ORIGIN, World

@@ -6,19 +6,20 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger import failpoints, recovery
-from ledger.changes import Change, Reads
-from ledger.checkpoint import Checkpoint, claimed_checkpoint
-from ledger.db import open_engine, reading
-from ledger.entry import parse_entry
+from ledger import failpoints
+from ledger.continuity import recovery
+from ledger.continuity.recovery import Recovered, recover
 from ledger.errors import Refused, RuleBroken
-from ledger.guard import Guard
-from ledger.prepared import Act
-from ledger.publisher import Publisher, publish
-from ledger.recovery import Recovered, recover
-from ledger.standing import standing
-from ledger.store import ENTRY, HEAD, KEY, STREAM, TILE, entries, rows
-from ledger.verify import verify
+from ledger.format.checkpoint import Checkpoint, claimed_checkpoint
+from ledger.format.entry import parse_entry
+from ledger.publishing.guard import Guard
+from ledger.publishing.publisher import Publisher, publish
+from ledger.publishing.standing import standing
+from ledger.storage.db import open_engine, reading
+from ledger.storage.store import ENTRY, HEAD, KEY, STREAM, TILE, entries, rows
+from ledger.verifying.verify import verify
+from ledger.writing.changes import Change, Reads
+from ledger.writing.prepared import Act
 from tests.ledger.incidents import copy_of
 from tests.ledger.world import ORIGIN, World
 
@@ -103,7 +104,7 @@ def test_personal_values_do_not_come_back_and_are_counted(engine: Engine, guard:
 
 
 def lived_in_again(world: World) -> list[bytes]:
-    from ledger.vault import Secret  # noqa: PLC0415
+    from ledger.personal.vault import Secret  # noqa: PLC0415
 
     world.register("an")
     world.note("first", secrets={"driver": Secret("Nguyễn Văn A", "subject-1", b"s" * 32)})

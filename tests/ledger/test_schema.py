@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from ledger.db import Reader, reading
-from ledger.schema import FENCED
-from ledger.verify import verify
+from ledger.storage.db import Reader, reading
+from ledger.storage.schema import FENCED
+from ledger.verifying.verify import verify
 from tests.ledger.world import lived_in
 
 NO_FENCE = "BEGIN SELECT RAISE(ABORT, 'ledger_entry is append-only'); END"

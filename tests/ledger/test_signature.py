@@ -14,7 +14,7 @@ from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 from ledger.errors import Malformed, NotAllowed
-from ledger.signature import (
+from ledger.format.signature import (
     ED25519_SMALL_ORDER,
     MAX_VALUE,
     P256_ORDER,

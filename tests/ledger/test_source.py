@@ -3,10 +3,10 @@
 import pytest
 from sqlalchemy import Engine, text
 
-from ledger.db import reading
-from ledger.scan import Source
-from ledger.source import Place, open_source
-from ledger.store import ENTRY, leaf_hashes, rows
+from ledger.storage.db import reading
+from ledger.storage.store import ENTRY, leaf_hashes, rows
+from ledger.verifying.scan import Source
+from ledger.verifying.source import Place, open_source
 from tests.ledger.world import World, lived_in
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import Conflict, Malformed
-from ledger.tiles import (
+from ledger.format.tiles import (
     MAX_BUNDLE_BYTES,
     TILE_WIDTH,
     Place,
@@ -26,7 +26,7 @@ from ledger.tiles import (
     unpack_bundle,
     width_at,
 )
-from ledger.tree import (
+from ledger.format.tree import (
     Proof,
     consistency_proof,
     inclusion_proof,

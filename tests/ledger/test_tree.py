@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.tiles import grow, subtree
-from ledger.tree import (
+from ledger.format.tiles import grow, subtree
+from ledger.format.tree import (
     EMPTY_ROOT,
     CompactRange,
     consistency_proof,

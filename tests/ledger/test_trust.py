@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ledger.errors import Malformed
-from ledger.signature import Algorithm
-from ledger.trust import MAX_BYTES, Trust, load, parse
+from ledger.format.signature import Algorithm
+from ledger.format.trust import MAX_BYTES, Trust, load, parse
 from tests.ledger.world import ORIGIN, note_signer, private_key, signer
 
 

@@ -14,11 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, insert
 
-from ledger.db import reading, writing
 from ledger.errors import Conflict, Malformed
-from ledger.store import SEALED, VAULT, rows
-from ledger.subjects import DESTROYED, KEYS, Subjects
-from ledger.vault import (
+from ledger.personal.subjects import DESTROYED, KEYS, Subjects
+from ledger.personal.vault import (
     NONCE_BYTES,
     SALT_BYTES,
     Secret,
@@ -30,6 +28,8 @@ from ledger.vault import (
     seal,
     sealed_rows,
 )
+from ledger.storage.db import reading, writing
+from ledger.storage.store import SEALED, VAULT, rows
 from tests.ledger.world import World
 
 ORIGIN = "ledger.example/notes"
@@ -357,7 +357,7 @@ def test_clear_text_leaves_the_file_too(sqlite_engine: Engine, subjects: Subject
 BUSY = """
 import sys
 from pathlib import Path
-from ledger.subjects import Subjects
+from ledger.personal.subjects import Subjects
 
 subjects = Subjects(Path(sys.argv[1]), "ledger.example/notes")
 for number in range(int(sys.argv[2]), 10**9):

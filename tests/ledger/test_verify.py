@@ -10,18 +10,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, update
 
-from ledger import erasure, walk
-from ledger.checkpoint import Checkpoint
-from ledger.db import Reader, open_engine, reading
 from ledger.errors import Conflict
-from ledger.event import Actor
-from ledger.guard import Guard
+from ledger.format.checkpoint import Checkpoint
+from ledger.format.event import Actor
+from ledger.format.trust import Trust
+from ledger.personal import erasure
+from ledger.personal.vault import Secret
+from ledger.publishing.guard import Guard
 from ledger.report import Finding, Report
-from ledger.store import CHECKPOINT, ENTRY, HEAD, KEY, LOG, SEALED, STREAM, TILE, VAULT, entry_at, rows
-from ledger.trust import Trust
-from ledger.vault import Secret
-from ledger.verify import verify
-from ledger.writer import Ledger
+from ledger.storage.db import Reader, open_engine, reading
+from ledger.storage.store import (
+    CHECKPOINT,
+    ENTRY,
+    HEAD,
+    KEY,
+    LOG,
+    SEALED,
+    STREAM,
+    TILE,
+    VAULT,
+    entry_at,
+    rows,
+)
+from ledger.verifying import walk
+from ledger.verifying.verify import verify
+from ledger.writing.writer import Ledger
 from tests.conftest import NewEngine
 from tests.ledger.tampering import covered, unfenced
 from tests.ledger.world import (

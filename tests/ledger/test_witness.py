@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import policy as policies
 from ledger.errors import Malformed, NotAllowed, Refused, Unavailable
-from ledger.note import add_lines, b64, make_note, open_note, split_note
-from ledger.tree import EMPTY_ROOT
-from ledger.witness import (
+from ledger.format import policy as policies
+from ledger.format.note import add_lines, b64, make_note, open_note, split_note
+from ledger.format.tree import EMPTY_ROOT
+from ledger.watching.witness import (
     MAX_PROOF,
     SAME_SIZE,
     SIZE,

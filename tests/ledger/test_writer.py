@@ -20,16 +20,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.event import listen, remove
 
-from ledger.changes import RECORDED_AT, SEQ, Add, Change, Insert, Put, Reads
-from ledger.checkpoint import open_receipt
-from ledger.db import Row, Writer, reading
-from ledger.entry import Envelope, entry_hash
 from ledger.errors import Conflict, Malformed, NotAllowed, RuleBroken
-from ledger.event import Actor
-from ledger.keys import OPENED, key_fields
-from ledger.prepared import Act
-from ledger.signature import P256_ORDER, Algorithm, Scheme, SignatureLine, b64, pae
-from ledger.store import (
+from ledger.format.checkpoint import open_receipt
+from ledger.format.entry import Envelope, entry_hash
+from ledger.format.event import Actor
+from ledger.format.keys import OPENED, key_fields
+from ledger.format.signature import P256_ORDER, Algorithm, Scheme, SignatureLine, b64, pae
+from ledger.format.tiles import TILE_WIDTH
+from ledger.personal.vault import Secret, commit, find_secrets
+from ledger.storage.db import Row, Writer, reading
+from ledger.storage.store import (
     ENTRY,
     HEAD,
     LOG,
@@ -42,12 +42,12 @@ from ledger.store import (
     rows,
     stream_events,
 )
-from ledger.tiles import TILE_WIDTH
 from ledger.types import UtcDateTime
-from ledger.vault import Secret, commit, find_secrets
-from ledger.verify import verify
-from ledger.walk import TABLES
-from ledger.writer import Ledger
+from ledger.verifying.verify import verify
+from ledger.verifying.walk import TABLES
+from ledger.writing.changes import RECORDED_AT, SEQ, Add, Change, Insert, Put, Reads
+from ledger.writing.prepared import Act
+from ledger.writing.writer import Ledger
 from tests.ledger.world import ORIGIN, START, World, accept, envelope, note_signer, signer
 
 METADATA = MetaData()
@@ -324,7 +324,7 @@ def test_a_head_that_moved_under_the_lock_refuses_the_entry(
         writer.execute(HEAD.update().values(size=99))
 
     before = counts(world.engine)
-    monkeypatch.setattr("ledger.append.Appender._tiles", lambda _self, writer, *_: meddle(writer))
+    monkeypatch.setattr("ledger.writing.append.Appender._tiles", lambda _self, writer, *_: meddle(writer))
     with pytest.raises(Conflict, match="head_moved"):
         world.note()
     assert counts(world.engine) == before

@@ -12,10 +12,10 @@ from time import monotonic, sleep
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 
-from ledger.checkpoint import Checkpoint
-from ledger.note import Kind, NoteKey, NoteSigner, make_note
-from ledger.tiles import bundle_path, grow, pack_bundle, places
-from ledger.tree import Proof, consistency_proof, leaf_hash, root
+from ledger.format.checkpoint import Checkpoint
+from ledger.format.note import Kind, NoteKey, NoteSigner, make_note
+from ledger.format.tiles import bundle_path, grow, pack_bundle, places
+from ledger.format.tree import Proof, consistency_proof, leaf_hash, root
 
 ORIGIN = "ledger.example/notes"
 START = datetime(2026, 1, 5, 1, 0, tzinfo=UTC)

@@ -14,18 +14,18 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from sqlalchemy import Engine
 
-from ledger.changes import Change, Reads
-from ledger.entry import Envelope
-from ledger.event import Actor, Event
-from ledger.keys import HOLDER, OPENED, REGISTERED, REVOKED, ROTATED, key_fields
-from ledger.note import Kind, NoteKey, NoteSigner
-from ledger.prepared import Act
-from ledger.publisher import publish
-from ledger.signature import Algorithm, KeySigner, PrivateKey
-from ledger.subjects import Subjects
-from ledger.trust import Trust
-from ledger.vault import Secret, commit
-from ledger.writer import Judge, Ledger, Recorded
+from ledger.format.entry import Envelope
+from ledger.format.event import Actor, Event
+from ledger.format.keys import HOLDER, OPENED, REGISTERED, REVOKED, ROTATED, key_fields
+from ledger.format.note import Kind, NoteKey, NoteSigner
+from ledger.format.signature import Algorithm, KeySigner, PrivateKey
+from ledger.format.trust import Trust
+from ledger.personal.subjects import Subjects
+from ledger.personal.vault import Secret, commit
+from ledger.publishing.publisher import publish
+from ledger.writing.changes import Change, Reads
+from ledger.writing.prepared import Act
+from ledger.writing.writer import Judge, Ledger, Recorded
 
 ORIGIN = "ledger.example/notes"
 NOTE = "note.written.v1"

@@ -11,8 +11,8 @@ from sqlalchemy import URL, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from ledger.db import open_engine, reading
-from ledger.verify import verify
+from ledger.storage.db import open_engine, reading
+from ledger.verifying.verify import verify
 from manifest.reference import default
 from manifest.replay import audit
 from tests.conftest import POSTGRES, _postgres_copies, _run, _sqlite_copies, _text

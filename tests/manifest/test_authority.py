@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.errors import NotAllowed, Problem, Refused, RuleBroken
-from ledger.keys import key_fields
+from ledger.format.keys import key_fields
 from manifest import events as e
 from manifest.authority import SIGNERS
 from manifest.events import EVENTS

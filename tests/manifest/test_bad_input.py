@@ -10,17 +10,17 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
-from ledger.apply import Changes
-from ledger.changes import Add
-from ledger.db import reading, writing
-from ledger.entry import Envelope
 from ledger.errors import Conflict, Refused
-from ledger.event import Actor, Event
+from ledger.format.entry import Envelope
+from ledger.format.event import Actor, Event
+from ledger.format.keys import key_fields
+from ledger.format.signature import KeySigner, Scheme, SignatureLine, b64, pae, sign
 from ledger.ids import uuid7
-from ledger.keys import key_fields
-from ledger.prepared import Prepared
-from ledger.signature import KeySigner, Scheme, SignatureLine, b64, pae, sign
-from ledger.store import STREAM, one
+from ledger.storage.db import reading, writing
+from ledger.storage.store import STREAM, one
+from ledger.writing.apply import Changes
+from ledger.writing.changes import Add
+from ledger.writing.prepared import Prepared
 from manifest import events as e
 from manifest.body import Body
 from manifest.register import events as r

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from api.home import Home
-from ledger.db import reading, writing
 from ledger.errors import Conflict
-from ledger.verify import verify
+from ledger.storage.db import reading, writing
+from ledger.verifying.verify import verify
 from manifest import events as e
 from manifest.reference import default
 from manifest.replay import audit

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
-from ledger import canonical
 from ledger.errors import Malformed
+from ledger.format import canonical
 from manifest import events as e
 from manifest.body import MOST_G, Body
 from manifest.events import EVENTS, GENERATION_EVENTS, MANIFEST_EVENTS, read_body

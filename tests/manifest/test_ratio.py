@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from api.cli.app import app
 from api.cli.common import language
-from ledger.db import reading
 from ledger.errors import Malformed
+from ledger.storage.db import reading
 from manifest import events as e
 from manifest import wording
 from manifest.reconcile.figures import add_months, share

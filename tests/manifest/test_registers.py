@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.errors import Refused
-from ledger.keys import key_fields
-from ledger.writer import Ledger
+from ledger.format.keys import key_fields
+from ledger.writing.writer import Ledger
 from manifest import events as e
 from manifest.reference import default
 from manifest.register import events as r

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Table, delete, text, update
 
-from ledger.db import reading, writing
-from ledger.store import entries
-from ledger.verify import verify
+from ledger.storage.db import reading, writing
+from ledger.storage.store import entries
+from ledger.verifying.verify import verify
 from manifest.reference import default
 from manifest.replay import audit, rebuild, replay
 from manifest.views import ACT, BALANCE, LOT, MANIFEST, ORGANISATION, POSTING, VIEW_TABLES

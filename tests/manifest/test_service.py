@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from api.recorder import Signing, build_event, record
-from ledger.changes import Reads
-from ledger.db import reading
-from ledger.entry import Envelope
 from ledger.errors import NotFound, Refused
+from ledger.format.entry import Envelope
 from ledger.ids import uuid7
-from ledger.store import ENTRY
+from ledger.storage.db import reading
+from ledger.storage.store import ENTRY
+from ledger.writing.changes import Reads
 from manifest import events as e
 from manifest import reference
 from manifest.acts import find

@@ -7,9 +7,9 @@ from sqlalchemy import Connection, Engine, select, text, update
 from sqlalchemy.event import listen
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from ledger.db import reading
-from ledger.store import TILE
-from ledger.verify import verify
+from ledger.storage.db import reading
+from ledger.storage.store import TILE
+from ledger.verifying.verify import verify
 from migrations.fences import APPENDER, FENCED, OWNER, READER, grant_roles, may_grant_roles
 from tests.ledger.world import World, lived_in
 

@@ -11,9 +11,9 @@ from alembic.util import CommandError
 from sqlalchemy import Engine, inspect, text
 from sqlmodel import SQLModel
 
-import ledger.store  # noqa: F401  its tables belong to the metadata
+import ledger.storage.store  # noqa: F401  its tables belong to the metadata
 from api.database import migrations_config, newest_revision, revision_of, upgrade
-from ledger.db import open_engine, reading
+from ledger.storage.db import open_engine, reading
 
 LEDGER_TABLES = {
     "ledger_log", "ledger_entry", "ledger_tile", "ledger_head",

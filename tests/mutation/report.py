@@ -18,6 +18,11 @@ MODULES = (
 )  # fmt: skip
 
 
+def source(module: str) -> Path:
+    """Return where a module of the ledger lies, from the project's root."""
+    return next((ROOT / "ledger").glob(f"*/{module}.py")).relative_to(ROOT)
+
+
 def kept_verdicts() -> dict[str, dict[str, bool]]:
     """Return, by module and mutant, whether it was killed when it was last run."""
     found: dict[str, dict[str, bool]] = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
@@ -61,12 +66,12 @@ def main() -> None:
     ]
     for module in MODULES:
         if module not in kept:
-            lines.append(f"| `ledger/{module}.py` | not run | | | |")
+            lines.append(f"| `{source(module)}` | not run | | | |")
             continue
         found = kept[module]
         left, killed = len(unexplained(found, known.get(module, {}))), sum(found.values())
         lines.append(
-            f"| `ledger/{module}.py` | {len(found)} | {killed} | {len(found) - killed - left} | {left} |"
+            f"| `{source(module)}` | {len(found)} | {killed} | {len(found) - killed - left} | {left} |"
         )
     for title, names in (
         ("Equivalent", {m: {n: r for n, r in known.get(m, {}).items() if n in kept[m]} for m in kept}),
@@ -75,7 +80,7 @@ def main() -> None:
         if any(names.values()):
             lines += ["", f"## {title}"]
         for module, reasons in names.items():
-            lines += ["", f"`ledger/{module}.py`:", ""] if reasons else []
+            lines += ["", f"`{source(module)}`:", ""] if reasons else []
             lines += [f"- `{name}`{': ' * bool(reason)}{reason}" for name, reason in reasons.items()]
     REPORT.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

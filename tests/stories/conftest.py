@@ -18,8 +18,8 @@ from sqlalchemy import func, select
 
 from api.home import open_home, wall_clock
 from api.settings import Settings
-from ledger.db import reading
-from ledger.verify import verify
+from ledger.storage.db import reading
+from ledger.verifying.verify import verify
 from manifest import reference
 from manifest.replay import audit
 from manifest.views import BALANCE

@@ -6,13 +6,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from ledger.checkpoint import check_proof, open_receipt, parse_proof
-from ledger.db import reading
-from ledger.entry import Envelope
+from ledger.format.checkpoint import check_proof, open_receipt, parse_proof
+from ledger.format.entry import Envelope
+from ledger.format.keys import key_fields
+from ledger.format.signature import KeySigner, pae
 from ledger.ids import uuid7
-from ledger.keys import key_fields
-from ledger.signature import KeySigner, pae
-from ledger.store import CHECKPOINT, rows
+from ledger.storage.db import reading
+from ledger.storage.store import CHECKPOINT, rows
 from tests.api.homes import CARRIER, FACILITY, GENERATOR, PLATE, RIVAL
 from tests.stories.conftest import Served
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from ledger import policy, trust
-from ledger.checkpoint import check_proof, open_checkpoint, open_receipt, parse_proof
-from ledger.entry import entry_hash, parse_entry
 from ledger.errors import Malformed, Problem, Refused
-from ledger.note import decode
-from ledger.offline import check_export
+from ledger.format import policy, trust
+from ledger.format.checkpoint import check_proof, open_checkpoint, open_receipt, parse_proof
+from ledger.format.entry import entry_hash, parse_entry
+from ledger.format.note import decode
+from ledger.verifying.offline import check_export
 from tests.vectors.make_format import FORMAT, files
 from verifier import ctnh_verify
 

@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import Engine
 
 from api.database import newest_revision, revision_of, upgrade
-from ledger import trust
-from ledger.checkpoint import open_checkpoint
-from ledger.db import open_engine, reading
-from ledger.store import LOG, VAULT, entries, rows
-from ledger.subjects import Subjects
-from ledger.vault import adopt_all
-from ledger.verify import verify
+from ledger.format import trust
+from ledger.format.checkpoint import open_checkpoint
+from ledger.personal.subjects import Subjects
+from ledger.personal.vault import adopt_all
+from ledger.storage.db import open_engine, reading
+from ledger.storage.store import LOG, VAULT, entries, rows
+from ledger.verifying.verify import verify
 from manifest.reference import default
 from manifest.replay import audit
 

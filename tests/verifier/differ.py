@@ -5,11 +5,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ledger import canonical, policy, trust
-from ledger.checkpoint import open_checkpoint, open_receipt, parse_proof
 from ledger.errors import Refused
-from ledger.note import decode
-from ledger.offline import check_export
+from ledger.format import canonical, policy, trust
+from ledger.format.checkpoint import open_checkpoint, open_receipt, parse_proof
+from ledger.format.note import decode
+from ledger.verifying.offline import check_export
 from tests.vectors.maker import LOG_KEY, ORIGIN, Files
 from tests.verifier.mutations import Step, apply, base
 from verifier import ctnh_verify

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from ledger.signature import Algorithm, load_public_key, verify_ed25519
-from ledger.tree import inclusion_proof
-from ledger.tree import root as root_over
+from ledger.format.signature import Algorithm, load_public_key, verify_ed25519
+from ledger.format.tree import inclusion_proof
+from ledger.format.tree import root as root_over
 from tests.ledger.vectors import read, vectors
 from tests.vectors.format_logs import HANDS
 from tests.vectors.make_format import FORMAT

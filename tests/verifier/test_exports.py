@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine
 
 from api.database import upgrade
-from ledger.db import open_engine, reading
-from ledger.export import export
-from ledger.published import prove_entry
-from ledger.store import LOG
+from ledger.publishing.export import export
+from ledger.publishing.published import prove_entry
+from ledger.storage.db import open_engine, reading
+from ledger.storage.store import LOG
 from tests.ledger.world import World, lived_in
 from tests.vectors.test_releases import RELEASES
 from verifier import ctnh_verify

@@ -1,0 +1,1 @@
+"""What the log says of itself to the outside: checkpoints, files, stamps."""

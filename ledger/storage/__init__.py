@@ -1,0 +1,1 @@
+"""The ledger's tables in SQLite and PostgreSQL, and reading them."""

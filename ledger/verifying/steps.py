@@ -1,0 +1,162 @@
+"""Steps 5 to 8 of verification: what stands beside the entries, whichever way they were verified.
+
+The numbers are those of `ledger.verifying.verify`.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Self
+
+from ledger.errors import Refused
+from ledger.format.checkpoint import Checkpoint, claimed_checkpoint, open_checkpoint
+from ledger.format.tree import EMPTY_ROOT
+from ledger.personal.erasure import check_vault
+from ledger.personal.subjects import Subjects
+from ledger.publishing.anchor import anchors
+from ledger.publishing.guard import Guard
+from ledger.report import Step
+from ledger.storage.db import reading
+from ledger.storage.raw import raw_rows
+from ledger.storage.schema import check_indices, check_schema
+from ledger.storage.store import CHECKPOINT, HEAD, one
+from ledger.verifying.walk import Walk
+
+
+class Steps(Walk):
+    """A verification with the steps that come after the entries."""
+
+    guard: Guard | None = None
+    subjects: Subjects | None = None
+    thorough = True  # whether indices are compared with their tables, which reads all of both
+    sound = False  # whether the entries themselves are as they must be
+
+    def knowing(self, guard: Guard | None, subjects: Subjects | None) -> Self:
+        """Take what lies outside the database."""
+        self.guard, self.subjects = guard, subjects
+        return self
+
+    def beside(self) -> None:
+        """Take the steps that do not depend on how the entries were verified."""
+        self.steps(self.fences, self.indices, self.checkpoints, self.anchors, self.guarded, self.vault)
+
+    def further(self, further: Sequence[Step]) -> None:
+        """Take the caller's steps."""
+        self.steps(*(partial(self.caller, step) for step in further))
+
+    # 5. The fences.
+
+    def fences(self) -> None:
+        """Look for whatever somebody who has been at the schema left: fences, tables, indices."""
+        for finding in check_schema(self.reader):
+            self.add(finding.seq, finding.code, finding.detail)
+
+    def indices(self) -> None:
+        """Compare the indices with their tables, for other readers look entries up in them."""
+        if self.thorough:
+            for finding in check_indices(self.reader):
+                self.add(finding.seq, finding.code, finding.detail)
+
+    # 6. Checkpoints against the tree over the stored leaves.
+
+    def checkpoints(self) -> None:
+        """Check every stored checkpoint, and compute the root on the way."""
+        for size, checkpoint in self._signed_heads():
+            self.checkpoint_size = size
+            if size > self.size:
+                self.add(self.size, "ledger.tail_missing", f"checkpoint {size}")
+            root = self.leaves.root(size)
+            if root is not None:
+                self.roots[size] = root
+                if root != checkpoint.root:
+                    self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: root")
+        if self.trust is not None and self.checkpoint_size is None and self.size:
+            # With nothing signed over them the entries are whatever the last one to hold the database made.
+            self.add(None, "ledger.checkpoint_missing")
+        self.root = self.leaves.root(self.leaves.count) or EMPTY_ROOT
+
+    def anchors(self) -> None:
+        """Check what outside authorities say of the checkpoints."""
+        roots = self.trust.tsa_roots if self.trust else ()
+        for finding in anchors(
+            self.reader,
+            self.log,
+            origin=self.origin,
+            root_at=self.checkpoint_root,
+            tsa_roots=roots,
+            tally=self.anchored,
+        ):
+            self.add(finding.seq, finding.code, finding.detail)
+
+    def checkpoint_root(self, size: int) -> bytes | None:
+        """Return the root at the size of a checkpoint that was found good."""
+        return self.roots.get(size)
+
+    def stored_checkpoints(self) -> list[tuple[Any, Any]]:
+        """Return size and note of the checkpoints to look at."""
+        rows = raw_rows(self.reader, CHECKPOINT, "size", "note", log=self.log)
+        return [(size, note) for size, note in rows]
+
+    def _signed_heads(self) -> list[tuple[int, Checkpoint]]:
+        """Return the checkpoints that a log key has signed, the one that the auditor kept among them."""
+        stored = self.stored_checkpoints()
+        kept = self.trust.checkpoint if self.trust else None
+        heads = []
+        for size, note in [*stored, *([(None, kept)] if kept is not None else [])]:
+            try:
+                claimed = claimed_checkpoint(note or "", self.origin)
+                checkpoint = open_checkpoint(note or "", self.log_keys_at(claimed.size), self.origin)
+            except Refused as error:
+                self.add(None, error.code, f"checkpoint {size}")
+                continue
+            if note is not kept and checkpoint.size != size:
+                self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: size")
+                continue
+            heads.append((checkpoint.size, checkpoint))
+        return sorted(heads, key=lambda head: head[0])
+
+    def guarded(self) -> None:
+        """Compare the log with the signer's memory of it."""
+        if self.guard is None:
+            return
+        self.guard_state = "checked"
+        try:
+            note = self.guard.last()
+            if note is None:
+                return
+            claimed = claimed_checkpoint(note, self.origin)
+            remembered = open_checkpoint(note, self.log_keys_at(claimed.size), self.origin)
+        except Refused as error:
+            self.add(None, "ledger.guard_mismatch", error.code)
+            return
+        except OSError as error:  # a folder in its place, or a file that nobody may read
+            self.add(None, "ledger.guard_mismatch", type(error).__name__)
+            return
+        if remembered.size > self.leaves.count:
+            # A log that is written to while it is read has grown beyond what is read here; a cut one has not.
+            if not self._has_grown_to(remembered.size):
+                self.add(self.size, "ledger.guard_ahead", f"checkpoint {remembered.size}")
+        elif self.leaves.root(remembered.size) != remembered.root:
+            self.add(None, "ledger.guard_mismatch", f"checkpoint {remembered.size}")
+
+    def _has_grown_to(self, size: int) -> bool:
+        with reading(self.reader.engine) as now:
+            head = one(now, HEAD, log=self.log)
+        return head is not None and isinstance(head["size"], int) and head["size"] >= size
+
+    # 7. Personal values.
+
+    def vault(self) -> None:
+        """Compare the vault with what the entries promise and erase."""
+        self.personal = check_vault(self.reader, self.log, self.promises, self.subjects, lost=self.lost > 0)
+        for finding in self.personal.findings:
+            self.add(finding.seq, finding.code, finding.detail)
+
+    # 8. Whatever else the caller wants to know.
+
+    def caller(self, step: Step) -> None:
+        """Run a step of the caller's."""
+        try:
+            for finding in step(self.reader, self.log):
+                self.add(finding.seq, finding.code, finding.detail)
+        except Refused as error:
+            self.add(None, error.code, "replay")

@@ -1,0 +1,1 @@
+"""The one way in: commands prepared off the lock, committed in batches by one writer."""
