@@ -9,7 +9,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 from sqlalchemy.exc import ProgrammingError
 
-from ledger.storage.db import Writer, reading, writing
+from ledger.storage.db import Reader, Writer, reading, writing
+from ledger.storage.store import LOG, rows
+from manifest.reference import default
+from manifest.replay import rebuild
 from migrations.fences import grant_roles, may_grant_roles
 
 
@@ -23,13 +26,18 @@ def migrations_config() -> Config:
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the database of ``engine`` to ``revision``, in one transaction, under the writer's lock.
 
+    A schema that has moved reads the ledger into its views anew: migrations make those tables empty.
     On PostgreSQL the roles are granted too when the current user may create roles; a hosted database often
     does not allow it, and the triggers stand without them.
     """
     config = migrations_config()
     with writing(engine, 0) as writer:
         config.attributes["connection"] = writer
+        before = _revision(writer)
         command.upgrade(config, revision)
+        if before not in {None, _revision(writer)}:
+            for log in rows(writer, LOG):
+                rebuild(writer, log["log"], default())
         if may_grant_roles(writer):
             _try_to_grant(writer)
 
@@ -46,7 +54,11 @@ def _try_to_grant(writer: Writer) -> None:
 def revision_of(engine: Engine) -> str | None:
     """Return the revision that the database is at, None when it was never migrated."""
     with reading(engine) as reader:
-        return MigrationContext.configure(reader).get_current_revision()
+        return _revision(reader)
+
+
+def _revision(reader: Reader) -> str | None:
+    return MigrationContext.configure(reader).get_current_revision()
 
 
 def newest_revision() -> str:
