@@ -8,7 +8,7 @@ from ledger.format.event import Event, parse
 from ledger.format.keys import Key
 from ledger.storage.store import StoredEntry
 from ledger.writing.changes import RECORDED_AT, SEQ, Add, Change, Insert, Put, Reads
-from manifest import lookups, rules
+from manifest import corrections, lookups, rules
 from manifest.accounts import Posting
 from manifest.authority import ASSURANCE
 from manifest.body import Body
@@ -141,7 +141,7 @@ def _rules(
                 yield Problem("manifest.nothing_refused", "")
             yield from rules.plate_of_leg(before, body.vehicle_plate, len(before.legs), "/body/vehicle_plate")
         case CorrectionProposed():
-            yield from rules.correction(before, body)
+            yield from corrections.rules_of(before, body)
 
 
 def _registration(reads: Reads, body: Registered, reference: Reference, on: date) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """A manifest as a value: what its events have said so far, and where its grams are."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -91,6 +91,11 @@ class Manifest:
     def line(self, number: int) -> Line | None:
         """Return the line of a number, or None."""
         return next((line for line in self.lines if line.number == number), None)
+
+    def with_masses(self, masses: Iterable[LineMass]) -> "Manifest":
+        """Return the manifest with other masses of its lines, in their order."""
+        lines = tuple(replace(line, mass=mass) for line, mass in zip(self.lines, masses, strict=True))
+        return replace(self, lines=lines)
 
     def on_line(self, line: Line, slot: Slot) -> list[tuple[LotId, int]]:
         """Return what each lot of a line has in a slot, in the order of its lots."""

@@ -5,7 +5,7 @@ leave, by the largest remainder, so that no lot gives more than it has.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,6 @@ from manifest.accounts import Posting, Slot, allocate, move, spread
 from manifest.consignment import Line, Manifest
 from manifest.events import (
     Accepted,
-    CorrectionProposed,
     GenerationAdjusted,
     GenerationDeclared,
     HandedOver,
@@ -23,8 +22,8 @@ from manifest.events import (
     SelfTreated,
     Treated,
 )
-from manifest.quantity import LineMass, correct_net, credited, difference, resolve
-from manifest.vocabulary import Account, CorrectedField, LotId, LotKind, Reason
+from manifest.quantity import credited, difference
+from manifest.vocabulary import Account, LotId, LotKind, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +93,7 @@ def postings(before: Manifest, event: object, terms: Terms) -> tuple[Posting, ..
             return tuple(
                 posting
                 for line in before.lines
-                for posting in _decided(
+                for posting in decided(
                     before, line, accepted.get(line.number, 0), terms.tolerance_permille, terms.kind_of
                 )
             )
@@ -105,30 +104,6 @@ def postings(before: Manifest, event: object, terms: Terms) -> tuple[Posting, ..
         case Treated():
             return _treated(before, event, terms)
     return ()
-
-
-def corrected(before: Manifest, correction: CorrectionProposed, terms: Terms) -> tuple[Posting, ...]:
-    """Return the postings of a correction that takes effect: reversals, then what should have been."""
-    if correction.field is CorrectedField.VEHICLE_PLATE:
-        return ()
-    line, mass = corrected_mass(before, correction)
-    if correction.field is CorrectedField.DIFFERENCE:
-        return tuple(_resolved(before, line, terms.kind_of))
-    tolerance = before.tolerance_permille or 0
-    made = _decided(before, line, line.mass.accepted_g or 0, tolerance, terms.kind_of)
-    reversed_ = [replace(posting, grams=-posting.grams, reason=Reason.REVERSED) for posting in made]
-    again = _decided(before, replace(line, mass=mass), mass.accepted_g or 0, tolerance, terms.kind_of)
-    return (*reversed_, *again)
-
-
-def corrected_mass(before: Manifest, correction: CorrectionProposed) -> tuple[Line, LineMass]:
-    """Return the line that a correction of a mass is about, and its masses after it."""
-    line = before.line(correction.line or 0)
-    assert line is not None, "rules have seen the line"
-    if correction.field is CorrectedField.DIFFERENCE:
-        return line, resolve(line.mass)
-    assert correction.net_g is not None, "rules have seen the mass"
-    return line, correct_net(line.mass, correction.net_g)
 
 
 def _handed_over(before: Manifest, event: HandedOver) -> tuple[Posting, ...]:
@@ -155,7 +130,7 @@ def _all_of(before: Manifest, source: Slot, target: Slot, reason: Reason) -> tup
     )
 
 
-def _decided(
+def decided(
     before: Manifest, line: Line, accepted_g: int, tolerance_permille: int, kind_of: Callable[[str], LotKind]
 ) -> Iterator[Posting]:
     """Yield the postings of one line at the scale: restated or unexplained first, then what is accepted.
@@ -170,65 +145,27 @@ def _decided(
     found = difference(line.mass.declared_g, line.mass.arrived_g, tolerance_permille)
     numbered: dict[str, Any] = {"line": line.number}
 
-    for lot, part in _shared(found.restated_g, line.drawn):
+    for lot, part in shared(found.restated_g, line.drawn):
         source = source_of(kind_of(lot), registered.site)
         yield from move(lot, part, source, carried, Reason.RESTATED, **numbered)
-    for lot, part in _shared(found.unexplained_g, line.drawn):
+    for lot, part in shared(found.unexplained_g, line.drawn):
         if part > 0:
             source = source_of(kind_of(lot), registered.site)
             yield from move(lot, part, source, unexplained, Reason.DIFFERENCE, **numbered)
         else:
             yield from move(lot, -part, carried, unexplained, Reason.DIFFERENCE, **numbered)
 
-    moved = dict(_shared(found.restated_g + min(found.unexplained_g, 0), line.drawn))
+    moved = dict(shared(found.restated_g + min(found.unexplained_g, 0), line.drawn))
     left = [(lot, grams + moved.get(lot, 0)) for lot, grams in line.drawn]
     for lot, part in allocate(credited(accepted_g, found.unexplained_g), left):
         yield from move(lot, part, carried, at_facility, Reason.ACCEPTED, **numbered)
 
 
-def _shared(grams: int, shares: Sequence[tuple[LotId, int]]) -> list[tuple[LotId, int]]:
+def shared(grams: int, shares: Sequence[tuple[LotId, int]]) -> list[tuple[LotId, int]]:
     """Divide a difference of either sign over the lots."""
     if grams < 0:
         return [(lot, -part) for lot, part in allocate(-grams, shares)]
     return [(lot, int(part)) for lot, part in spread(grams, shares)] if grams else []
-
-
-def _resolved(before: Manifest, line: Line, kind_of: Callable[[str], LotKind]) -> Iterator[Posting]:
-    """Yield what an explained difference becomes: lots restated down, or a surplus put where it really is.
-
-    Only the difference itself moves: what was treated without a permit line stays unexplained, whoever
-    agrees. Of a surplus, what was treated under a permit line is credited after all, what is left of the
-    accepted part lies at the facility, and the refused part goes where all that was refused is.
-    """
-    registered, mass = before.registered, line.mass
-    unexplained, at_facility, interim, treated = (
-        Slot(account, registered.facility_site)
-        for account in (Account.UNEXPLAINED, Account.AT_FACILITY, Account.INTERIM, Account.TREATED_SERVICE)
-    )
-    surplus_g = difference(mass.declared_g, mass.arrived_g, before.tolerance_permille or 0).unexplained_g
-    shares = _shared(surplus_g, line.drawn)
-    if surplus_g < 0:
-        for lot, part in shares:
-            source = source_of(kind_of(lot), registered.site)
-            yield from move(lot, -part, unexplained, source, Reason.RESOLVED, line=line.number)
-        return
-    held = {slot: sum(grams for _, grams in before.on_line(line, slot)) for slot in (interim, treated)}
-    accepted_g = mass.accepted_g or 0
-    refused_g = surplus_g - min(accepted_g, surplus_g)
-    credited_g = mass.treated_g - mass.without_basis_g - held[treated]
-    in_accounts = sum(grams for _, grams in before.on_line(line, at_facility)) + held[interim]
-    untreated_g = mass.left_g - in_accounts
-    back = Slot(Account.STORED, registered.site)
-    targets = (
-        (treated, credited_g, mass.last_method),
-        (at_facility, untreated_g, None),
-        (back if mass.returned else Slot(Account.IN_TRANSIT, before.holder), refused_g, None),
-    )
-    for target, wanted, method in targets:
-        poured = allocate(wanted, shares)
-        shares = [(lot, grams - part) for (lot, grams), (_, part) in zip(shares, poured, strict=True)]
-        for lot, part in poured:
-            yield from move(lot, part, unexplained, target, Reason.RESOLVED, line=line.number, method=method)
 
 
 def _treated(before: Manifest, event: Treated, terms: Terms) -> tuple[Posting, ...]:

@@ -12,19 +12,16 @@ from ledger.errors import Fact, Problem
 from manifest.consignment import Manifest
 from manifest.events import (
     Accepted,
-    CorrectionProposed,
     HandedOver,
     LineDeclared,
     Registered,
     Treated,
     Weighed,
 )
-from manifest.quantity import difference
 from manifest.reference import Reference, ReferenceRefused
 from manifest.register.events import OrganisationRegistered
 from manifest.text import has_only_latin_letters, is_branch_code, is_plate, is_tax_code
 from manifest.vocabulary import (
-    CorrectedField,
     IdentifierKind,
     PermitKind,
     VehicleKind,
@@ -330,26 +327,3 @@ def treatment(before: Manifest, event: Treated, reference: Reference, at: dateti
             continue
         yield from methods(reference, part.methods, local_date(at), f"{path}/methods")
         yield from dates(f"{path}/treated_on", part.treated_on, earliest=earliest, latest=local_date(at))
-
-
-def correction(before: Manifest, event: CorrectionProposed) -> Iterator[Problem]:
-    """Yield problems of a proposed correction: the field's own values, and a line or leg that exists."""
-    if event.field is CorrectedField.VEHICLE_PLATE:
-        if event.leg is None or event.leg > len(before.legs):
-            yield Problem("manifest.leg_unknown", "/body/leg")
-        if event.value is None:
-            yield Problem("manifest.field_missing", "/body/value")
-        elif event.leg is not None:
-            yield from plate_of_leg(before, event.value, event.leg, "/body/value")
-        return
-    line = None if event.line is None else before.line(event.line)
-    if line is None:
-        yield Problem("manifest.line_unknown", "/body/line")
-    elif line.mass.accepted_g is None or line.mass.resolved:
-        yield Problem("manifest.correction_out_of_time", "/body/line")
-    elif event.field is CorrectedField.DIFFERENCE:
-        tolerance = before.tolerance_permille or 0
-        if difference(line.mass.declared_g, line.mass.arrived_g, tolerance).unexplained_g == 0:
-            yield Problem("manifest.nothing_changes", "/body/line")
-    if event.field is CorrectedField.NET_MASS and event.net_g is None:
-        yield Problem("manifest.field_missing", "/body/net_g")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ledger.errors import Problem
+from manifest import corrections, rules
 from manifest import events as e
-from manifest import rules
 from manifest.reference import Reference, default
 from manifest.register.events import OrganisationRegistered
 from manifest.rules import Approval, LotFacts, Permit
@@ -507,32 +507,32 @@ def proposed(**changed: Any) -> e.CorrectionProposed:
 def test_a_plate_is_corrected_on_a_leg_that_there_is() -> None:
     before = manifest_in(Status.IN_TRANSIT)
     plate = {"field": CorrectedField.VEHICLE_PLATE, "line": None, "net_g": None}
-    assert not found(rules.correction(before, proposed(**plate, leg=1, value="29H-111.11")))
-    assert found(rules.correction(before, proposed(**plate))) == [
+    assert not found(corrections.rules_of(before, proposed(**plate, leg=1, value="29H-111.11")))
+    assert found(corrections.rules_of(before, proposed(**plate))) == [
         ("manifest.leg_unknown", "/body/leg"), ("manifest.field_missing", "/body/value"),
     ]  # fmt: skip
-    assert found(rules.correction(before, proposed(**plate, value="29H-111.11"))) == [
+    assert found(corrections.rules_of(before, proposed(**plate, value="29H-111.11"))) == [
         ("manifest.leg_unknown", "/body/leg")
     ]
-    assert found(rules.correction(before, proposed(**plate, leg=2, value="29H-111.11"))) == [
+    assert found(corrections.rules_of(before, proposed(**plate, leg=2, value="29H-111.11"))) == [
         ("manifest.leg_unknown", "/body/leg")
     ]
-    assert found(rules.correction(before, proposed(**plate, leg=1, value="xe"))) == [
+    assert found(corrections.rules_of(before, proposed(**plate, leg=1, value="xe"))) == [
         ("manifest.plate_invalid", "/body/value")
     ]
 
 
 def test_a_mass_is_corrected_on_a_line_that_was_decided() -> None:
     accepted = manifest_in(Status.ACCEPTED)
-    assert not found(rules.correction(accepted, proposed()))
+    assert not found(corrections.rules_of(accepted, proposed()))
     for line in (None, 3):
-        assert found(rules.correction(accepted, proposed(line=line))) == [
+        assert found(corrections.rules_of(accepted, proposed(line=line))) == [
             ("manifest.line_unknown", "/body/line")
         ]
-    assert found(rules.correction(accepted, proposed(net_g=None))) == [
+    assert found(corrections.rules_of(accepted, proposed(net_g=None))) == [
         ("manifest.field_missing", "/body/net_g")
     ]
-    assert found(rules.correction(manifest_in(Status.WEIGHED), proposed())) == [
+    assert found(corrections.rules_of(manifest_in(Status.WEIGHED), proposed())) == [
         ("manifest.correction_out_of_time", "/body/line")
     ]
 
@@ -541,12 +541,14 @@ def test_only_a_difference_that_is_there_can_be_explained_and_only_once() -> Non
     explain = proposed(field=CorrectedField.DIFFERENCE, line=1, net_g=None)
     for scale in (Scale((1000,), 900, 900), Scale((1000,), 1100, 1100)):
         before = scale.manifest()
-        assert not found(rules.correction(before, explain))
+        assert not found(corrections.rules_of(before, explain))
         done = play(play(before, explain), some(e.CorrectionConsented))
-        assert found(rules.correction(done, explain)) == [("manifest.correction_out_of_time", "/body/line")]
+        assert found(corrections.rules_of(done, explain)) == [
+            ("manifest.correction_out_of_time", "/body/line")
+        ]
     for scale in (Scale((1000,), 1000, 1000), Scale((1000,), 1040, 1040)):
-        assert found(rules.correction(scale.manifest(), explain)) == [
+        assert found(corrections.rules_of(scale.manifest(), explain)) == [
             ("manifest.nothing_changes", "/body/line")
         ]
     within = Scale((1000,), 1040, 1040).manifest(terms(0))
-    assert not found(rules.correction(within, explain))
+    assert not found(corrections.rules_of(within, explain))
