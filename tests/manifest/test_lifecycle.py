@@ -7,8 +7,9 @@ from ledger.errors import Conflict, RuleBroken
 from manifest import events as e
 from manifest.body import Body
 from manifest.consignment import Manifest
+from manifest.corrections import CONSENT, waits_for
 from manifest.events import MANIFEST_EVENTS
-from manifest.lifecycle import CONSENT, TRANSITIONS, step, waits_for
+from manifest.lifecycle import TRANSITIONS, step
 from manifest.vocabulary import Account, Consent, CorrectedField, Status, VehicleKind
 from tests.factories import AT, CARRIER, CORRECTION, FACILITY, GENERATOR, by, manifest_in, play, some, terms
 
