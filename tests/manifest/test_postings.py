@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ledger.errors import RuleBroken
+from manifest import corrections
 from manifest import events as e
-from manifest import rules
 from manifest.accounts import Posting, Slot, balanced
 from manifest.body import Body
 from manifest.consignment import Line, Manifest
@@ -465,7 +465,7 @@ class Journey(RuleBasedStateMachine):
             net_g=data.draw(st.integers(0, 2 * line.mass.declared_g)) if field == "net_g" else None,
             reason="cân lại",
         )
-        if not list(rules.correction(self.manifest, body)):
+        if not list(corrections.rules_of(self.manifest, body)):
             self.act(body, data.draw(st.sampled_from(PARTIES)))
 
     def answer(self, data: st.DataObject) -> None:
