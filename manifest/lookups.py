@@ -28,7 +28,8 @@ def reference_at(reads: Reads, base: Reference, seq: int | None = None) -> Refer
             valid_to=row["valid_to"],
             source=row["source"],
             confirmed=row["confirmed"],
-            note="",
+            verified_by=row["verified_by"],
+            verified_on=row["verified_on"],
         )
         for row in sorted(set_since, key=lambda row: row["seq"])
     )

@@ -149,13 +149,18 @@ class Zone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule(Dated):
-    """A limit, tolerance or deadline: a whole number with its unit, its source and the dates it holds."""
+    """A limit, tolerance or deadline: a whole number with its unit, its source and the dates it holds.
+
+    ``verified_by`` is who has put it beside the official print, and when; None while nobody has.
+    """
 
     name: str
     integer: int
     unit: str
     source: str
     confirmed: bool
+    verified_by: str | None = None
+    verified_on: date | None = None
     note: str = ""
 
 
@@ -332,6 +337,8 @@ def _rule(row: Row) -> Rule:
         unit=row["unit"],
         source=row["source"],
         confirmed=_flag(row["confirmed"]),
+        verified_by=row["verified_by"] or None,
+        verified_on=date.fromisoformat(row["verified_on"]) if row["verified_on"] else None,
         note=row["note"],
         **_dates(row),
     )

@@ -183,6 +183,8 @@ class RuleView(SQLModel, table=True):
     unit: str = t.text(60)
     source: str = t.text(300)
     confirmed: bool = t.flag()
+    verified_by: str | None = t.text(300, null=True)
+    verified_on: t.Day | None = t.day(null=True)
     seq: int = t.number_key()
 
 

@@ -1,6 +1,7 @@
 """The field's words as types: enumerations, and names for the numbers and identifiers in the rules."""
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from calendar import monthrange
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import NewType
 
@@ -23,6 +24,15 @@ def local_date(moment: datetime) -> date:
 def local_noon(day: date) -> datetime:
     """Return noon of a calendar date in Viet Nam, in UTC."""
     return datetime(day.year, day.month, day.day, 12, tzinfo=VIETNAM).astimezone(UTC)
+
+
+def months_later(day: date, months: int) -> date | None:
+    """Return the same day of a later month, or that month's last day; None beyond the calendar's end."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year, month = day.year + years, month + 1
+    if not MINYEAR <= year <= MAXYEAR:
+        return None
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
 def quarter(day: date) -> str:

@@ -3,15 +3,14 @@
 Source: `domain` decision A 1–8. Pure: sums come in, rows go out.
 """
 
-from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import MAXYEAR, MINYEAR, date
+from datetime import date
 from typing import Any
 
 from ledger.errors import Malformed, Problem
 from manifest.reference import Reference, RuleNotValid
-from manifest.vocabulary import PLACES, Account, Reason
+from manifest.vocabulary import PLACES, Account, Reason, months_later
 
 TREATED = (Account.TREATED_SERVICE, Account.SELF_TREATED)
 # Waste that is still to be treated, with the limit that the law sets for it.
@@ -33,11 +32,10 @@ def add_months(day: date, months: int) -> date:
 
     Raises Malformed, for the as-of date, when the calendar ends before that month.
     """
-    years, month = divmod(day.month - 1 + months, 12)
-    year, month = day.year + years, month + 1
-    if not MINYEAR <= year <= MAXYEAR:
+    found = months_later(day, months)
+    if found is None:
         raise Malformed(Problem("manifest.date_invalid", "/as_of"))
-    return date(year, month, min(day.day, monthrange(year, month)[1]))
+    return found
 
 
 def limit_at(reference: Reference, name: str, as_of: date) -> int:

@@ -93,6 +93,8 @@ class RuleSet(Body):
     valid_to: Day | None = None
     source: Name
     confirmed: bool
+    verified_by: Name | None = None
+    verified_on: Day | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,9 @@ from manifest.vocabulary import IdentifierKind, Role, local_date
 _LONGEST = {"s": 3_155_760_000, "hour": 876_600, "day": 36_525, "month": 1_200, "year": 100}
 _REGISTRARS = {Role.OPERATOR, Role.AUTHORITY}
 _MAP_CHANGED_ON = date(2025, 7, 1)
+_RULE_COLUMNS = (
+    "rule", "valid_from", "valid_to", "value", "unit", "source", "confirmed", "verified_by", "verified_on",
+)  # fmt: skip
 
 
 def judge(
@@ -180,8 +183,8 @@ def _rule(
     if body.valid_to is not None and body.valid_to < body.valid_from:
         problems.append(Problem("manifest.period_empty", "/body/valid_to"))
     refuse(problems)
-    row = {name: getattr(body, name) for name in ("rule", "valid_from", "valid_to", "value", "unit")}
-    return [Insert(RULE, {**row, "source": body.source, "confirmed": body.confirmed, "seq": SEQ})]
+    row = {name: getattr(body, name) for name in _RULE_COLUMNS}
+    return [Insert(RULE, {**row, "seq": SEQ})]
 
 
 def _organisation(
