@@ -175,15 +175,17 @@ def run(
     stopped: datetime | None = None,
     outages: Sequence[Outage] = (),
     grams: int | None = None,
+    rules_of: date | None = None,
 ) -> Clock:
     """Return a clock as it stands at a moment.
 
-    A clock with a limit starts with ``started``; one without runs to the day ``ends``. ``stopped`` is when
-    what was waited for happened. Raises RuleNotValid when the rule had no value on the day it started.
+    The limits are those of the day on which it started, or of ``rules_of``. A clock without a limit runs to
+    the day ``ends``. ``stopped`` is when what was waited for happened. Raises RuleNotValid when a rule had no
+    value on that day.
     """
     terms = CLOCKS[kind]
     begun = started if isinstance(started, datetime) else local_noon(started) - _HALF_DAY
-    day = local_date(begun)
+    day = rules_of or local_date(begun)
     source, confirmed = None, None
     if terms.limit is None:
         assert ends is not None, "a clock without a limit ends on a day of its own"

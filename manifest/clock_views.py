@@ -1,0 +1,133 @@
+"""Every clock that runs for somebody: manifests on their way, lots in store, papers that end."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+
+from ledger.storage.db import Reader, Row
+from ledger.writing.changes import Reads
+from manifest.clocks import Clock, ClockKind, Outage, known, run
+from manifest.lookups import reference_at
+from manifest.reference import Reference
+from manifest.views import BALANCE, LOT, MANIFEST, PERMIT
+from manifest.vocabulary import Account, Status, local_date
+
+# Where a manifest has to be for each of its clocks to run, what it starts from and what stops it.
+_OF_MANIFEST: tuple[tuple[ClockKind, str, str], ...] = (
+    (ClockKind.IN_TRANSIT, "transferred_at", "arrived_at"),
+    (ClockKind.ACCEPTANCE, "arrived_at", "decided_at"),
+    (ClockKind.TREATMENT, "transferred_at", "completed_at"),
+    (ClockKind.LAST_COPIES, "transferred_at", "completed_at"),
+)
+_OVER = (Status.CANCELLED.value, Status.RETURNED.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Whose clocks are asked for, at which moment: those of ``parties``, or everybody's where it is None.
+
+    ``outages`` are the times in which the system was down. At most ``most`` manifests, lots and papers each
+    are looked at, oldest first.
+    """
+
+    log: int
+    at: datetime
+    parties: frozenset[str] | None
+    outages: Sequence[Outage] = ()
+    most: int = 1000
+
+    def among(self, *columns: ColumnElement[str]) -> list[ColumnElement[bool]]:
+        """Return the condition that one of the columns names a party that asks."""
+        if self.parties is None:
+            return []
+        return [or_(*(column.in_(sorted(self.parties)) for column in columns))]
+
+
+def clocks(reader: Reader, base: Reference, watch: Watch) -> list[Clock]:
+    """Return the clocks that run, those that are due first standing first."""
+    reference = reference_at(Reads(reader, watch.log), base)
+    found = [
+        *_of_manifests(reader, reference, watch),
+        *_of_lots(reader, reference, watch),
+        *_of_permits(reader, reference, watch),
+    ]
+    return sorted(found, key=lambda clock: (clock.due, clock.kind, clock.subject))
+
+
+def of_manifest(row: Row, at: datetime, reference: Reference, outages: Sequence[Outage] = ()) -> list[Clock]:
+    """Return the clocks of one manifest, stopped ones and the time of its keeping included."""
+    found = []
+    for kind, start, stop in _OF_MANIFEST:
+        if row[start] is not None and row["status"] not in _OVER and _known(reference, kind, row[start]):
+            clock = run(kind, row["manifest"], row[start], at, reference, stopped=row[stop], outages=outages)
+            found.append(clock)
+    if row["completed_at"] is not None and _known(reference, ClockKind.RETENTION, row["completed_at"]):
+        found.append(run(ClockKind.RETENTION, row["manifest"], row["completed_at"], at, reference))
+    return found
+
+
+def _known(reference: Reference, kind: ClockKind, moment: datetime) -> bool:
+    return known(reference, kind, local_date(moment))
+
+
+def _each(reader: Reader, query: Select[Any]) -> Iterator[Row]:
+    return (dict(row) for row in reader.execute(query).mappings())
+
+
+def _of_manifests(reader: Reader, reference: Reference, watch: Watch) -> Iterator[Clock]:
+    query = (
+        select(MANIFEST)
+        .where(
+            MANIFEST.c.log == watch.log,
+            MANIFEST.c.transferred_at.is_not(None),
+            MANIFEST.c.completed_at.is_(None),
+            MANIFEST.c.status.not_in(_OVER),
+            *watch.among(MANIFEST.c.generator, MANIFEST.c.facility, MANIFEST.c.holder),
+        )
+        .order_by(MANIFEST.c.transferred_at)
+        .limit(watch.most)
+    )
+    stops = {kind: stop for kind, _, stop in _OF_MANIFEST}
+    for row in _each(reader, query):
+        for clock in of_manifest(row, watch.at, reference, watch.outages):
+            if row[stops[clock.kind]] is None:
+                yield clock
+
+
+def _of_lots(reader: Reader, reference: Reference, watch: Watch) -> Iterator[Clock]:
+    query = (
+        select(LOT.c.lot, LOT.c.generated_on, BALANCE.c.grams)
+        .join(BALANCE, and_(BALANCE.c.log == LOT.c.log, BALANCE.c.lot == LOT.c.lot))
+        .where(
+            LOT.c.log == watch.log,
+            BALANCE.c.account == Account.STORED.value,
+            BALANCE.c.grams > 0,
+            *watch.among(LOT.c.party),
+        )
+        .order_by(LOT.c.generated_on)
+        .limit(watch.most)
+    )
+    for row in _each(reader, query):
+        started, grams = row["generated_on"], int(row["grams"])
+        if known(reference, ClockKind.STORAGE, started):
+            yield run(ClockKind.STORAGE, row["lot"], started, watch.at, reference, grams=grams)
+
+
+def _of_permits(reader: Reader, reference: Reference, watch: Watch) -> Iterator[Clock]:
+    query = (
+        select(PERMIT.c.permit, PERMIT.c.valid_from, PERMIT.c.valid_to)
+        .where(
+            PERMIT.c.log == watch.log,
+            PERMIT.c.valid_from <= local_date(watch.at),
+            *watch.among(PERMIT.c.party),
+        )
+        .order_by(PERMIT.c.valid_to)
+        .limit(watch.most)
+    )
+    for row in _each(reader, query):
+        started, ends = row["valid_from"], row["valid_to"]
+        if known(reference, ClockKind.PERMIT_END, ends):
+            yield run(ClockKind.PERMIT_END, row["permit"], started, watch.at, reference, ends=ends)
