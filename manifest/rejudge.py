@@ -49,7 +49,7 @@ def compare(manifest: Manifest, reference: Reference, on: date, at: datetime) ->
 
 
 def judge(manifest: Manifest, reference: Reference, on: date | None, at: datetime) -> Iterator[Judgement]:
-    """Yield each dated judgement of a manifest, by the rules of ``on``; None stands for each act's own day."""
+    """Yield each dated judgement of a manifest, by the rules of ``on``; None stands for each act's day."""
     registered = manifest.registered
     assert manifest.registered_at is not None, "a registered manifest has the time of it"
     day = on or local_date(manifest.registered_at)

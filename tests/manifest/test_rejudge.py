@@ -47,8 +47,6 @@ def test_a_shorter_limit_makes_it_late_and_an_older_form_another() -> None:
     changed = default().with_rules([rule("in_transit_limit_hours", 1, "hour", date(2026, 1, 1))])
     late = Differs("clocks/in_transit", None, "late")
     assert late in compare(completed(), changed, date(2026, 1, 1), LATER)
-        completed(), changed, date(2026, 1, 1), LATER
-    )
     old = compare(completed(), default(), date(2021, 5, 1), LATER)
     assert Differs("form", "tt02-2022", "tt36-2015") in old
     assert Differs("clocks/treatment", None, "no_limit") in old
