@@ -9,6 +9,7 @@ from api import errors
 from api.home import Home
 from api.middleware import Edge
 from api.routes import (
+    clocks,
     erasures,
     events,
     log,
@@ -46,6 +47,7 @@ _ROUTERS = (
     reference_data.router,
     log.router,
     reconciliation.router,
+    clocks.router,
 )
 _PROBLEM: dict[str, Any] = {
     "type": "object",
