@@ -20,7 +20,10 @@ from ledger.format.keys import CUSTODY
 from ledger.format.signature import Algorithm
 from manifest import vocabulary
 from manifest.authority import ASSURANCE
+from manifest.classes import ProducerClass
+from manifest.clocks import ClockKind, ClockState, Told
 from manifest.events import EVENTS
+from manifest.evidence import Grade
 
 Language = Literal["vi", "en"]
 
@@ -45,8 +48,14 @@ LISTS: dict[str, tuple[str, ...]] = {
     "custody": CUSTODY,
     "algorithm": tuple(Algorithm),
     "assurance": tuple(sorted({str(level) for level in ASSURANCE.values()})),
+    "clock": tuple(ClockKind),
+    "clock_state": tuple(ClockState),
+    "told": tuple(Told),
+    "producer_class": tuple(ProducerClass),
+    "grade": tuple(Grade),
     "confirmation": ("confirmed", "declared", "unconfirmed"),
     "text": (
+        "rejudged_alike",
         "verifying",
         "verified",
         "not_verified",
@@ -114,6 +123,16 @@ LISTS: dict[str, tuple[str, ...]] = {
         "where",
         "mass",
         "since",
+        "clock",
+        "subject",
+        "due_on",
+        "clock_state",
+        "told",
+        "rule",
+        "value",
+        "valid_from",
+        "source",
+        "confirmation",
     ),
     "dimension": (
         "zone_kind",

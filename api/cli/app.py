@@ -3,7 +3,7 @@
 import typer
 from pydantic import ValidationError
 
-from api.cli import admin, anchors, bench, demo, files, ledger, people, recovery, vault, waste
+from api.cli import admin, anchors, bench, clocks, demo, files, ledger, people, recovery, vault, waste
 from api.cli.common import COULD_NOT, err
 
 app = typer.Typer(
@@ -30,6 +30,9 @@ app.command("rebuild")(admin.rebuild_command)
 app.command("demo")(demo.demo_command)
 app.command("verify")(files.verify_command)
 app.command("ratio")(waste.ratio_command)
+waste.manifests.command("rejudge")(clocks.rejudge_command)
+app.command("clocks")(clocks.clocks_command)
+app.command("rules")(clocks.rules_command)
 app.command("bench")(bench.bench_command)
 
 

@@ -258,3 +258,23 @@ def test_an_exported_log_is_verified_offline(at_home: Path, tmp_path: Path) -> N
     assert "ledger.leaf_mismatch" in {finding["code"] for finding in report["findings"]}
     said = RUN.invoke(app, ["verify", str(folder), "--trust", str(at_home / "trust.json")])
     assert (said.exit_code, "ledger.leaf_mismatch" in said.output) == (1, True)
+
+
+def test_clocks_rules_and_other_rules_are_said(played: tuple[Path, Story]) -> None:
+    folder = played[0]
+    db = folder / "ctnh.db"
+    code, answer = call("clocks", "--db", db, "--as-of", "2025-10-15")
+    assert code == 0
+    assert {one["kind"] for one in answer["clocks"]} >= {"treatment", "last_copies", "storage", "permit_end"}
+    assert [one["due_at"] for one in answer["clocks"]] == sorted(one["due_at"] for one in answer["clocks"])
+    late = next(one for one in answer["clocks"] if one["kind"] == "treatment")
+    said = RUN.invoke(app, ["clocks", "--db", str(db), "--as-of", "2025-10-15"]).stdout
+    assert late["number"].split("/")[0] in said
+    assert call("rules", "--db", db)[1]["rules"]
+    assert "CTNH Ledger" in RUN.invoke(app, ["rules", "--db", str(db)]).stdout
+    number = late["number"]
+    assert call("manifest", "rejudge", number, "--db", db)[1]["differs"] == []
+    old = call("manifest", "rejudge", number, "--db", db, "--rules-of", "2021-05-05")[1]["differs"]
+    assert {"subject": "form", "then": "tt02-2022", "now": "tt36-2015"} in old
+    for more in ([], ["--rules-of", "2021-05-05"]):
+        assert RUN.invoke(app, ["manifest", "rejudge", number, "--db", str(db), *more]).exit_code == 0
