@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from manifest.vocabulary import SOURCES, Account, Grams, LotId, Reason
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +16,8 @@ class Posting:
 
     ``place`` is the site that holds it, or the party that carries it. ``line`` is the manifest's line,
     ``method`` the last treatment method where there is one. ``on`` is the day to book it on where that is
-    another than the day of the act: the day of generation, or of treatment.
+    another than the day of the act: the day of generation, or of treatment. ``manifest`` brought the grams,
+    ``batch`` is what they went into.
     """
 
     account: Account
@@ -24,6 +28,8 @@ class Posting:
     line: int | None = None
     method: str | None = None
     on: date | None = None
+    manifest: str | None = None
+    batch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ def move(
     line: int | None = None,
     method: str | None = None,
     on: date | None = None,
+    manifest: str | None = None,
+    batch: str | None = None,
 ) -> tuple[Posting, ...]:
     """Return the two postings that move ``grams`` of a lot; none for nothing."""
     if grams == 0:
@@ -58,6 +66,8 @@ def move(
             line=line,
             method=method,
             on=on,
+            manifest=manifest,
+            batch=batch,
         )
         for sign, slot in ((-1, source), (1, target))
     )
@@ -76,12 +86,12 @@ def may_be_negative(account: Account) -> bool:
     return account in SOURCES
 
 
-def allocate(grams: int, shares: Sequence[tuple[LotId, int]]) -> list[tuple[LotId, Grams]]:
+def allocate(grams: int, shares: Sequence[tuple[K, int]]) -> list[tuple[K, Grams]]:
     """Divide ``grams`` over lots in proportion to their shares, to the gram, by the largest remainder.
 
-    No lot gets more than its share while ``grams`` is at most the sum of the shares; ties go to the lot
-    that stands first. Raises ValueError when there is more to divide than the shares hold, or less than
-    nothing.
+    What holds the shares may be anything else, too. No lot gets more than its share while ``grams`` is at
+    most the sum of the shares; ties go to the lot that stands first. Raises ValueError when there is more to
+    divide than the shares hold, or less than nothing.
     """
     total = sum(share for _, share in shares)
     if not 0 <= grams <= total:
@@ -91,7 +101,7 @@ def allocate(grams: int, shares: Sequence[tuple[LotId, int]]) -> list[tuple[LotI
     return spread(grams, shares)
 
 
-def spread(grams: int, shares: Sequence[tuple[LotId, int]]) -> list[tuple[LotId, Grams]]:
+def spread(grams: int, shares: Sequence[tuple[K, int]]) -> list[tuple[K, Grams]]:
     """Divide any number of ``grams`` in proportion to the shares, to the gram, by the largest remainder."""
     total = sum(share for _, share in shares)
     parts = [grams * share // total for _, share in shares]

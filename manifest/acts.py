@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 
-from ledger.errors import NotAllowed, NotFound, Problem, refuse
+from ledger.errors import NotAllowed, NotFound, Problem, RuleBroken, refuse
 from ledger.format.event import Event, parse
 from ledger.format.keys import Key
 from ledger.storage.store import StoredEntry
@@ -16,6 +16,7 @@ from manifest.consignment import Manifest
 from manifest.events import (
     Accepted,
     Arrived,
+    Completed,
     CorrectionProposed,
     HandedOver,
     Registered,
@@ -25,6 +26,8 @@ from manifest.events import (
     read_body,
 )
 from manifest.lifecycle import next_status, step
+from manifest.lots.declassification import no_manifest_needed
+from manifest.lots.following import batch_parts, open_shares_g
 from manifest.postings import Terms
 from manifest.reference import Reference, ReferenceRefused
 from manifest.views import (
@@ -86,6 +89,8 @@ def judge_act(
     refuse(_actors(before, event, body), NotAllowed)
     in_order = rules.in_order(event.occurred_at, before.last_at)
     refuse([*in_order, *_rules(reads, before, event, body, reference)])
+    if isinstance(body, Completed) and (open_g := open_shares_g(reads, before.id)):
+        raise RuleBroken(Problem("manifest.shares_open", "", {"open_g": open_g}))
     party = event.actors[0].party
     after, made = step(before, body, event.occurred_at, party, _terms(reads, reference, before, body, event))
     reads.memo[event.stream] = after
@@ -134,6 +139,7 @@ def _rules(
             yield from rules.every_line(before, body)
         case Treated():
             yield from rules.treatment(before, body, reference, event.occurred_at)
+            yield from batch_parts(reads, reference, before.registered, body, event.occurred_at)
         case Returned():
             if body.giver != before.holder:
                 yield Problem("manifest.giver_not_holder", "/body/giver", {"holder": before.holder})
@@ -164,6 +170,7 @@ def _registration(reads: Reads, body: Registered, reference: Reference, on: date
             yield Problem("manifest.form_not_valid", "/body/form", {"expected": edition})
     yield from _number(reads, body, on)
     yield from rules.draws(body.lines, body.site, _lots(reads, body), on)
+    yield from no_manifest_needed(reads, reference, body, on)
     used = lookups.permit_used(reads, body.permit, on.year)
     yield from rules.permitted(body, lookups.permit(reads, body.permit), used, on)
     permits = {
@@ -293,4 +300,5 @@ def _line_row(manifest: Manifest, number: int) -> dict[str, object]:
         "refused_g": mass.refused_g,
         "treated_g": mass.treated_g,
         "interim_g": mass.interim_g,
+        "batched_g": mass.batched_g,
     }

@@ -31,6 +31,7 @@ from manifest.events import (
     Treated,
     Weighed,
 )
+from manifest.lots import events as lots
 from manifest.register import events as register
 from manifest.views import MANDATE, ORGANISATION
 from manifest.vocabulary import Role, local_date
@@ -77,6 +78,11 @@ SIGNERS: dict[str, tuple[Roles, ...]] = {
     OpeningDeclared.kind: (_GENERATOR,),
     GenerationAdjusted.kind: (_GENERATOR,),
     SelfTreated.kind: (_GENERATOR,),
+    lots.ResidueDeclared.kind: (_FACILITY,),
+    lots.Declassified.kind: (_GENERATOR,),
+    lots.LotTreated.kind: (_FACILITY,),
+    lots.BatchCharged.kind: (_FACILITY,),
+    lots.BatchDischarged.kind: (_FACILITY,),
     Registered.kind: (_GENERATOR,),
     HandedOver.kind: (_CARRIER, _CARRIER),
     Arrived.kind: (_FACILITY,),

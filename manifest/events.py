@@ -25,12 +25,16 @@ from manifest.body import (
     Name,
     Sha256,
     Short,
+    Signed,
     Text,
     Uuid7,
     Year,
 )
+from manifest.cases.events import CASE_EVENTS, Contested
+from manifest.cases.parts import Export, Listed, Second
+from manifest.lots.events import BATCH_EVENTS, LOT_EVENTS
 from manifest.register.events import REGISTER_EVENTS
-from manifest.vocabulary import Basis, CorrectedField, State, VehicleKind
+from manifest.vocabulary import Basis, CorrectedField, Document, State, VehicleKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,17 +107,21 @@ class LineDecided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineTreated:
-    """A part of a line that was treated, by an ordered list of methods, on a date."""
+    """A part of a line that was treated, by an ordered list of methods, on a date.
+
+    A part that was poured into a ``batch`` goes on as what comes out of it.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     line: LineNumber
     mass_g: Mass
     methods: Methods
     treated_on: Day
+    batch: Uuid7 | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GenerationDeclared(Body):
+class GenerationDeclared(Signed):
     """A lot of waste came to be at a site; ``generated_on`` starts its storage clock."""
 
     kind: ClassVar[str] = "generation.declared.v1"
@@ -128,7 +136,7 @@ class GenerationDeclared(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpeningDeclared(Body):
+class OpeningDeclared(Signed):
     """Stock that was there before the ledger began; ``generated_on`` is when it arose, as far as known."""
 
     kind: ClassVar[str] = "generation.opening_declared.v1"
@@ -142,7 +150,7 @@ class OpeningDeclared(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GenerationAdjusted(Body):
+class GenerationAdjusted(Signed):
     """A lot turns out larger or smaller while it is still stored, with the reason."""
 
     kind: ClassVar[str] = "generation.adjusted.v1"
@@ -152,7 +160,7 @@ class GenerationAdjusted(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SelfTreated(Body):
+class SelfTreated(Signed):
     """A generator treated part of a lot on its own site; it counts only under a permit line."""
 
     kind: ClassVar[str] = "generation.self_treated.v1"
@@ -164,8 +172,12 @@ class SelfTreated(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Registered(Body):
-    """The generator registers a manifest: parties, lines, lots drawn, number."""
+class Registered(Signed):
+    """The generator registers a manifest: parties, lines, lots drawn, number.
+
+    ``round`` joins the manifests that one vehicle collects in one round. ``paper_number`` is the number of
+    the paper that this one was entered from. The other cases stand in `manifest.cases.parts`.
+    """
 
     kind: ClassVar[str] = "manifest.registered.v1"
     number: Number
@@ -178,10 +190,17 @@ class Registered(Body):
     lines: Annotated[tuple[LineDeclared, ...], Field(min_length=1, max_length=60)]
     vehicle_kind: VehicleKind = VehicleKind.ROAD
     form: Short
+    document: Document = Document.MANIFEST
+    paper_number: Short | None = None
+    second: Second | None = None
+    export: Export | None = None
+    round: Uuid7 | None = None
+    collection_point: Id | None = None
+    listed: Annotated[tuple[Listed, ...], Field(max_length=60)] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HandedOver(Body):
+class HandedOver(Signed):
     """The load changes hands; giver and taker sign. ``leg`` counts from 1."""
 
     kind: ClassVar[str] = "manifest.handed_over.v1"
@@ -193,7 +212,7 @@ class HandedOver(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrived(Body):
+class Arrived(Signed):
     """The load is at the facility's gate."""
 
     kind: ClassVar[str] = "manifest.arrived.v1"
@@ -201,16 +220,20 @@ class Arrived(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed(Body):
-    """The facility weighed every line; the difference from what was declared is computed, never typed."""
+class Weighed(Signed):
+    """The facility weighed every line; the difference from what was declared is computed, never typed.
+
+    ``round_net_g`` is the net mass of a whole round that went over the scale at once.
+    """
 
     kind: ClassVar[str] = "manifest.weighed.v1"
     instrument: Short
     lines: Annotated[tuple[LineWeighed, ...], Field(min_length=1, max_length=60)]
+    round_net_g: Mass | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted(Body):
+class Accepted(Signed):
     """The facility takes the load, wholly or in part; what it refuses goes back."""
 
     kind: ClassVar[str] = "manifest.accepted.v1"
@@ -218,7 +241,7 @@ class Accepted(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused(Body):
+class Refused(Signed):
     """The facility refuses the whole load."""
 
     kind: ClassVar[str] = "manifest.refused.v1"
@@ -226,7 +249,7 @@ class Refused(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Returned(Body):
+class Returned(Signed):
     """What was refused is back at the generator's site; carrier and generator sign."""
 
     kind: ClassVar[str] = "manifest.returned.v1"
@@ -235,7 +258,7 @@ class Returned(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Treated(Body):
+class Treated(Signed):
     """The facility treated parts of lines; interim methods alone never close a line."""
 
     kind: ClassVar[str] = "manifest.treated.v1"
@@ -243,14 +266,14 @@ class Treated(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Completed(Body):
+class Completed(Signed):
     """The last facility confirms that nothing is left to treat: copy 4 goes back to the generator."""
 
     kind: ClassVar[str] = "manifest.completed.v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cancelled(Body):
+class Cancelled(Signed):
     """The generator calls the manifest off before pick-up; its number stays used."""
 
     kind: ClassVar[str] = "manifest.cancelled.v1"
@@ -307,12 +330,14 @@ class PdfIssued(Body):
 
 MANIFEST_EVENTS: tuple[type[Body], ...] = (
     Registered, HandedOver, Arrived, Weighed, Accepted, Refused, Returned, Treated, Completed, Cancelled,
-    CorrectionProposed, CorrectionConsented, CorrectionDeclined,
+    CorrectionProposed, CorrectionConsented, CorrectionDeclined, *CASE_EVENTS,
 )  # fmt: skip
 GENERATION_EVENTS: tuple[type[Body], ...] = (
-    GenerationDeclared, OpeningDeclared, GenerationAdjusted, SelfTreated,
+    GenerationDeclared, OpeningDeclared, GenerationAdjusted, SelfTreated, *LOT_EVENTS,
 )  # fmt: skip
-_ALL: tuple[type[Body], ...] = (*MANIFEST_EVENTS, *GENERATION_EVENTS, *REGISTER_EVENTS, PdfIssued)
+_ALL: tuple[type[Body], ...] = (
+    *MANIFEST_EVENTS, *GENERATION_EVENTS, *BATCH_EVENTS, *REGISTER_EVENTS, Contested, PdfIssued,
+)  # fmt: skip
 EVENTS: dict[str, type[Body]] = {event.kind: event for event in _ALL}
 
 

@@ -143,5 +143,6 @@ def _treat(before: Manifest, event: Treated, terms: Terms) -> Manifest:
             final=terms.is_final(part.methods),
             permitted=terms.permits(codes[part.line], part.methods, part.treated_on),
             path=f"/body/parts/{index}/mass_g",
+            batched=part.batch is not None,
         )
     return before.with_masses(masses[line.number] for line in before.lines)

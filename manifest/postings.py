@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from ledger.errors import Problem, RuleBroken
 from manifest.accounts import Posting, Slot, allocate, move, spread
 from manifest.consignment import Line, Manifest
 from manifest.events import (
@@ -31,19 +32,30 @@ class Terms:
     """What postings depend on besides the manifest and the event, as of the date of the act.
 
     ``is_final`` tells whether a list of methods ends the waste, ``permits`` whether the facility's permit
-    names these methods for a code on the day of treatment; ``kind_of`` gives the kind of a lot drawn from.
+    names these methods for a code on the day of treatment; ``kind_of`` and ``site_of`` give the kind and the
+    site of a lot drawn from.
     """
 
     tolerance_permille: int
     is_final: Callable[[tuple[str, ...]], bool]
     permits: Callable[[str, tuple[str, ...], date], bool]
     kind_of: Callable[[str], LotKind]
+    site_of: Callable[[str], str]
+
+    def source(self, lot: str) -> Slot:
+        """Return the account that a lot's grams come from."""
+        return source_of(self.kind_of(lot), self.site_of(lot))
+
+    def store(self, lot: str) -> Slot:
+        """Return where a lot is stored while it is at home."""
+        return Slot(Account.STORED, self.site_of(lot))
 
 
 _SOURCE = {
     LotKind.PRIMARY: Account.GENERATED,
     LotKind.OPENING: Account.OPENING,
     LotKind.SECONDARY: Account.GENERATED_SECONDARY,
+    LotKind.CHILD: Account.REGROUPED,
 }
 
 
@@ -173,18 +185,18 @@ def _treated(before: Manifest, event: Treated, terms: Terms) -> tuple[Posting, .
     fresh, interim = Slot(Account.AT_FACILITY, site), Slot(Account.INTERIM, site)
     held = dict(before.held)
     made: list[Posting] = []
-    for part in event.parts:
+    for index, part in enumerate(event.parts):
         line = before.line(part.line)
         assert line is not None, "rules have seen every line"
         final = terms.is_final(part.methods)
-        target, reason = interim, Reason.INTERIM
+        target, reason = interim, Reason.INTERIM if part.batch is None else Reason.BATCHED
         if final and terms.permits(line.declared.code, part.methods, part.treated_on):
             target, reason = Slot(Account.TREATED_SERVICE, site), Reason.TREATED
         elif final:
             # What has happened is recorded; without a permit line it is credited to nobody (decision B18).
             target, reason = Slot(Account.UNEXPLAINED, site), Reason.TREATED_WITHOUT_BASIS
         wanted = part.mass_g
-        for source in (fresh, interim) if final else (fresh,):
+        for source in (fresh, interim) if final or part.batch else (fresh,):
             shares = [(lot, held.get((line.number, source, lot), 0)) for lot in line.lots]
             # What is not in the accounts is an unexplained surplus: treated, but credited to nobody.
             amount = min(wanted, sum(grams for _, grams in shares))
@@ -199,15 +211,25 @@ def _treated(before: Manifest, event: Treated, terms: Terms) -> tuple[Posting, .
                     line=line.number,
                     method=part.methods[-1],
                     on=part.treated_on,
+                    batch=part.batch,
                 )
                 made += moved
                 post(held, moved)
+        if wanted and part.batch:
+            # Of a surplus nobody knows whose it is, so nothing could stand for it.
+            facts = {"mass_g": part.mass_g, "held_g": part.mass_g - wanted}
+            raise RuleBroken(Problem("manifest.batch_beyond_accounts", f"/body/parts/{index}/mass_g", facts))
     return tuple(made)
 
 
 def post(held: dict[tuple[int, Slot, LotId], int], made: Iterable[Posting]) -> None:
-    """Add postings to what the lines of a manifest hold; zeros are left out."""
+    """Add postings to what the lines of a manifest hold; zeros are left out.
+
+    What goes into a batch leaves the line: its fate is the batch's.
+    """
     for posting in made:
+        if posting.batch is not None and posting.grams > 0:
+            continue
         assert posting.line is not None, "a manifest's postings name their line"
         place = (posting.line, Slot(posting.account, posting.place), posting.lot)
         held[place] = held.get(place, 0) + posting.grams

@@ -11,10 +11,27 @@ from ledger.errors import Problem, RuleBroken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondMass:
+    """Grams of a line on the way to the second facility and there; ``taker`` has them in hand till then.
+
+    ``accepted_g`` is None until the second facility has decided; ``returned`` tells that what it refused is
+    back at the generator's.
+    """
+
+    taker: str
+    forwarded_g: int
+    net_g: int | None = None
+    accepted_g: int | None = None
+    refused_g: int = 0
+    returned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineMass:
     """Grams of one line; ``net_g`` is None until it is weighed, ``accepted_g`` until it is decided.
 
-    ``treated_g`` went through a final method, ``interim_g`` through interim ones only. ``without_basis_g``
+    ``treated_g`` went through a final method, ``interim_g`` through interim ones only, ``batched_g`` went on
+    into a batch, whose outputs have a fate of their own. ``without_basis_g``
     is what of ``treated_g`` no permit line covers; ``last_method`` is the last method of the newest part
     that one does. ``resolved`` tells that the unexplained difference has been explained, ``returned`` that
     what was refused is back.
@@ -26,17 +43,19 @@ class LineMass:
     refused_g: int = 0
     treated_g: int = 0
     interim_g: int = 0
+    batched_g: int = 0
     without_basis_g: int = 0
     returned: bool = False
     resolved: bool = False
     last_method: str | None = None
+    second: SecondMass | None = None
 
     def __post_init__(self) -> None:
-        accepted = self.accepted_g or 0
         good = (
             self.declared_g > 0
-            and min(self.net_g or 0, accepted, self.refused_g, self.treated_g, self.interim_g) >= 0
-            and self.treated_g + self.interim_g <= accepted
+            and min(self.net_g or 0, self.due_g, self.refused_g) >= 0
+            and min(self.treated_g, self.interim_g, self.batched_g) >= 0
+            and self.treated_g + self.interim_g + self.batched_g <= self.due_g
             and 0 <= self.without_basis_g <= self.treated_g
         )
         if not good:
@@ -48,9 +67,22 @@ class LineMass:
         return self.declared_g if self.net_g is None else self.net_g
 
     @property
+    def due_g(self) -> int:
+        """What is to be treated: what the facility that has the line accepted, or what is on the way there."""
+        if self.second is None:
+            return self.accepted_g or 0
+        return self.second.forwarded_g if self.second.accepted_g is None else self.second.accepted_g
+
+    @property
+    def outstanding_g(self) -> int:
+        """Refused, at the first facility or the second, and not yet back."""
+        first = 0 if self.returned else self.refused_g
+        return first + (0 if self.second is None or self.second.returned else self.second.refused_g)
+
+    @property
     def left_g(self) -> int:
-        """Accepted and not yet through a final method."""
-        return (self.accepted_g or 0) - self.treated_g
+        """Accepted and neither through a final method nor gone into a batch."""
+        return self.due_g - self.treated_g - self.batched_g
 
     @property
     def untouched_g(self) -> int:
@@ -106,7 +138,8 @@ def correct_net(line: LineMass, net_g: int) -> LineMass:
     Raises RuleBroken when less arrived than was refused, or when the line was not decided on yet, has been
     treated in part, went back, or had its difference explained.
     """
-    if line.accepted_g is None or line.treated_g or line.interim_g or line.returned or line.resolved:
+    touched = line.treated_g or line.interim_g or line.batched_g
+    if line.accepted_g is None or touched or line.second or line.returned or line.resolved:
         raise RuleBroken(Problem("manifest.correction_out_of_time", "/body/line"))
     if line.accepted_g == 0:
         return replace(line, net_g=net_g, refused_g=net_g)
@@ -121,26 +154,71 @@ def give_back(line: LineMass) -> LineMass:
     return replace(line, returned=True) if line.refused_g else line
 
 
+def forward(line: LineMass, taker: str, path: str) -> LineMass:
+    """Send a line on to the second facility; raise RuleBroken unless it is whole and nothing has touched it.
+
+    What was refused of it has to be back first, so that nobody carries two parts of one line.
+    """
+    touched = line.treated_g or line.interim_g or line.batched_g
+    if not line.accepted_g or touched or line.second is not None:
+        raise RuleBroken(Problem("manifest.line_not_whole", path, {"left_g": line.untouched_g}))
+    if line.outstanding_g:
+        raise RuleBroken(Problem("manifest.return_first", path, {"refused_g": line.outstanding_g}))
+    return replace(line, second=SecondMass(taker=taker, forwarded_g=line.accepted_g))
+
+
+def receive_second(line: LineMass, net_g: int, accepted_g: int, refused_g: int, path: str) -> LineMass:
+    """Record what the second facility weighed and decided; raise RuleBroken unless its parts are the whole."""
+    second = line.second
+    if second is None or second.accepted_g is not None:
+        raise RuleBroken(Problem("manifest.line_not_forwarded", path))
+    if accepted_g + refused_g != net_g:
+        facts = {"arrived_g": net_g, "accepted_g": accepted_g, "refused_g": refused_g}
+        raise RuleBroken(Problem("manifest.accepted_and_refused", path, facts))
+    decided = replace(second, net_g=net_g, accepted_g=accepted_g, refused_g=refused_g)
+    return replace(line, second=decided)
+
+
+def give_back_second(line: LineMass) -> LineMass:
+    """Record that what the second facility refused of the line is back."""
+    second = line.second
+    if second is None or not second.refused_g:
+        return line
+    return replace(line, second=replace(second, returned=True))
+
+
 def resolve(line: LineMass) -> LineMass:
     """Record that the difference is explained; raise RuleBroken when it was explained before."""
-    if line.accepted_g is None or line.resolved:
+    if line.accepted_g is None or line.second or line.resolved:
         raise RuleBroken(Problem("manifest.correction_out_of_time", "/body/line"))
     return replace(line, resolved=True)
 
 
-def treat(line: LineMass, mass_g: int, *, method: str, final: bool, permitted: bool, path: str) -> LineMass:
+def treat(
+    line: LineMass,
+    mass_g: int,
+    *,
+    method: str,
+    final: bool,
+    permitted: bool,
+    path: str,
+    batched: bool = False,
+) -> LineMass:
     """Record treatment of a part; raise RuleBroken beyond what was accepted and is left.
 
-    An interim method takes from what no method has touched; a final one takes that first, then what only
-    interim methods have.
+    An interim method takes from what no method has touched; a final one or a batch takes that first, then
+    what only interim methods have.
     """
-    limit = line.left_g if final else line.untouched_g
+    limit = line.left_g if final or batched else line.untouched_g
     if mass_g > limit:
         facts = {"mass_g": mass_g, "left_g": limit}
         raise RuleBroken(Problem("manifest.treated_more_than_accepted", path, facts))
+    from_interim = max(mass_g - line.untouched_g, 0)
+    if batched:
+        batched_g = line.batched_g + mass_g
+        return replace(line, batched_g=batched_g, interim_g=line.interim_g - from_interim)
     if not final:
         return replace(line, interim_g=line.interim_g + mass_g)
-    from_interim = max(mass_g - line.untouched_g, 0)
     return replace(
         line,
         treated_g=line.treated_g + mass_g,

@@ -7,7 +7,10 @@ where grams go is `postings`.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
+
+from sqlalchemy import Table
 
 from ledger.errors import Malformed, NotAllowed, NotFound, Problem, RuleBroken, refuse
 from ledger.format.event import Event
@@ -18,7 +21,11 @@ from manifest.accounts import Posting, balanced
 from manifest.acts import judge_act
 from manifest.body import Body
 from manifest.events import GENERATION_EVENTS, MANIFEST_EVENTS, PdfIssued, Registered, read_body
-from manifest.generation import judge_generation
+from manifest.lots import following
+from manifest.lots.batches import judge_batch
+from manifest.lots.events import BATCH_EVENTS
+from manifest.lots.judge import judge_generation
+from manifest.lots.views import BATCH
 from manifest.reference import Reference, ReferenceRefused
 from manifest.register import judge as register
 from manifest.views import BALANCE, LOT, MANIFEST, PDF, POSTING
@@ -54,29 +61,37 @@ class Judge:
                 changes, made = judge_act(reads, event, body, act.keys, self.reference)
             elif isinstance(body, GENERATION_EVENTS):
                 changes, made = judge_generation(reads, event, body, reference)
+            elif isinstance(body, BATCH_EVENTS):
+                changes, made = judge_batch(reads, event, body, reference)
             elif isinstance(body, PdfIssued):
                 changes = _pdf(reads, body)
             else:
                 changes = register.judge(reads, event, body, act.keys, reference)
         except ReferenceRefused as refused:  # a limit that did not exist yet when the act is said to be
             raise RuleBroken(Problem(refused.code, "/occurred_at", refused.facts)) from refused
+        if isinstance(body, MANIFEST_EVENTS):
+            made = [replace(posting, manifest=event.stream) for posting in made]
+        passed, credited = following.passed_on(reads, event, made)
+        made = [*made, *credited]
         assert balanced(made), f"postings of {event.kind} do not sum to zero"
-        manifest = event.stream if isinstance(body, MANIFEST_EVENTS) else None
-        return (*changes, *_posted(reads, made, event.occurred_at, manifest))
+        return (*changes, *passed, *_posted(reads, made, event.occurred_at))
 
 
 def _form(reads: Reads, event: Event, body: Body) -> Iterator[Problem]:
     """Yield a problem when an event is not in the stream where its kind belongs.
 
-    Manifests and lots share one kind of name, and nothing else may bear it: a foreign event in the stream
-    of a manifest would make that manifest unreadable for good.
+    Manifests, lots and batches share one kind of name, and nothing else may bear it: a foreign event in the
+    stream of a manifest would make that manifest unreadable for good.
     """
     if isinstance(body, MANIFEST_EVENTS):
         good = _UUID7.fullmatch(event.stream) is not None
-        taken = isinstance(body, Registered) and reads.one(LOT, lot=event.stream) is not None
+        taken = isinstance(body, Registered) and _named(reads, event.stream, LOT, BATCH)
     elif isinstance(body, GENERATION_EVENTS):
         good = event.stream == getattr(body, "lot", None)
-        taken = reads.one(MANIFEST, manifest=event.stream) is not None
+        taken = _named(reads, event.stream, MANIFEST, BATCH)
+    elif isinstance(body, BATCH_EVENTS):
+        good = event.stream == getattr(body, "batch", None)
+        taken = _named(reads, event.stream, LOT, MANIFEST)
     else:
         own = f"pdf:{body.manifest}" if isinstance(body, PdfIssued) else register.stream_of(body)
         good = event.stream == own
@@ -87,6 +102,11 @@ def _form(reads: Reads, event: Event, body: Body) -> Iterator[Problem]:
         yield Problem("manifest.stream_wrong", "/stream")
 
 
+def _named(reads: Reads, stream: str, *tables: Table) -> bool:
+    """Tell whether a manifest, lot or batch of this id stands in one of these views."""
+    return any(reads.one(table, **{table.name: stream}) is not None for table in tables)
+
+
 def _pdf(reads: Reads, body: PdfIssued) -> list[Change]:
     known = reads.one(MANIFEST, manifest=body.manifest)
     if known is None or known["number"] != body.number:
@@ -95,7 +115,7 @@ def _pdf(reads: Reads, body: PdfIssued) -> list[Change]:
     return [Insert(PDF, {**{name: getattr(body, name) for name in names}, "seq": SEQ})]
 
 
-def _posted(reads: Reads, made: Iterable[Posting], at: datetime, manifest: str | None) -> Iterator[Change]:
+def _posted(reads: Reads, made: Iterable[Posting], at: datetime) -> Iterator[Change]:
     """Yield the journal rows of postings, and what they add to each balance.
 
     The balance is looked up so that it stands in the read set: a balance that another act has moved
@@ -113,7 +133,7 @@ def _posted(reads: Reads, made: Iterable[Posting], at: datetime, manifest: str |
             "grams": posting.grams,
             "reason": posting.reason.value,
             "posted_on": posting.on or day,
-            "manifest": manifest,
+            "manifest": posting.manifest,
             "line": posting.line,
             "method": posting.method,
         }

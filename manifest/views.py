@@ -9,6 +9,8 @@ from sqlmodel import SQLModel
 
 from ledger.storage.store import table_of
 from manifest import tables as t
+from manifest.lots import views as lots
+from manifest.register import views as register
 from manifest.vocabulary import SOURCES
 
 
@@ -26,6 +28,8 @@ class OrganisationView(SQLModel, table=True):
     address: str = t.text(300)
     phone: str | None = t.text(60, null=True)
     admitted: bool = t.flag()
+    confirmed: bool = t.flag()
+    dated: bool = t.flag()  # something of it holds for a time only: its versions and suspensions are read
     seq: int = t.whole()
 
 
@@ -57,6 +61,7 @@ class SiteView(SQLModel, table=True):
     address: str = t.text(300)
     phone: str | None = t.text(60, null=True)
     code: str | None = t.text(60, null=True)
+    confirmed: bool = t.flag()
     seq: int = t.whole()
 
 
@@ -73,29 +78,37 @@ class PermitView(SQLModel, table=True):
     valid_from: t.Day = t.day()
     valid_to: t.Day = t.day()
     confirmed: bool = t.flag()
+    dated: bool = t.flag()  # it was amended or suspended
+    traceability_break: bool = t.flag()
     seq: int = t.whole()
 
 
 class PermitLineView(SQLModel, table=True):
-    """What a permit allows for a code; ``methods`` are separated by commas."""
+    """What a permit allows for a code from a day on; ``methods`` are separated by commas."""
 
     __tablename__ = "permit_line"
     __table_args__ = t.of_log()
     log: int = t.log()
     permit: str = t.key()
     code: str = t.key(12)
+    valid_from: t.Day = t.day_key()
+    valid_to: t.Day | None = t.day(null=True)
     methods: str = t.text(120)
     mass_g_year: int = t.whole()
+    confirmed: bool = t.flag()
 
 
 class PermitVehicleView(SQLModel, table=True):
-    """A vehicle that a permit names."""
+    """A vehicle that a permit names from a day on."""
 
     __tablename__ = "permit_vehicle"
     __table_args__ = t.of_log()
     log: int = t.log()
     permit: str = t.key()
     plate: str = t.key(60)
+    valid_from: t.Day = t.day_key()
+    valid_to: t.Day | None = t.day(null=True)
+    confirmed: bool = t.flag()
 
 
 class PermitUseView(SQLModel, table=True):
@@ -127,7 +140,7 @@ class ApprovalView(SQLModel, table=True):
 
 
 class MandateView(SQLModel, table=True):
-    """Who may sign for whom, in which role, from when to when."""
+    """Who may sign for whom, in which role, from when to when; ``manifest`` when it is for that one alone."""
 
     __tablename__ = "mandate"
     __table_args__ = t.of_log(Index("mandate_pair", "log", "principal", "agent"))
@@ -138,7 +151,9 @@ class MandateView(SQLModel, table=True):
     role: str = t.text(40)
     valid_from: t.Day = t.day()
     valid_to: t.Day = t.day()
+    manifest: str | None = t.text(36, null=True)
     revoked: bool = t.flag()
+    confirmed: bool = t.flag()
     seq: int = t.whole()
 
 
@@ -167,6 +182,8 @@ class PlanLineView(SQLModel, table=True):
     year: int = t.number_key()
     code: str = t.key(12)
     mass_g: int = t.whole()
+    plan: str = t.text()
+    confirmed: bool = t.flag()
     seq: int = t.whole()
 
 
@@ -286,6 +303,7 @@ class ManifestLineView(SQLModel, table=True):
     refused_g: int = t.whole()
     treated_g: int = t.whole()
     interim_g: int = t.whole()
+    batched_g: int = t.whole()
 
 
 class ActView(SQLModel, table=True):
@@ -355,14 +373,15 @@ class PdfView(SQLModel, table=True):
     seq: int = t.whole()
 
 
-VIEWS: tuple[type[SQLModel], ...] = (
+_OWN: tuple[type[SQLModel], ...] = (
     OrganisationView, IdentifierView, SiteView, PermitView, PermitLineView, PermitVehicleView, PermitUseView,
     ApprovalView, MandateView, NumberBlockView, PlanLineView, RuleView, EditionView, LotView, ManifestView,
     ManifestPartyView, ManifestLineView, ActView, PostingView, BalanceView, PdfView,
 )  # fmt: skip
+VIEWS: tuple[type[SQLModel], ...] = (*_OWN, *register.VIEWS, *lots.VIEWS)
 VIEW_TABLES: tuple[Table, ...] = tuple(table_of(view) for view in VIEWS)
 (
     ORGANISATION, IDENTIFIER, SITE, PERMIT, PERMIT_LINE, PERMIT_VEHICLE, PERMIT_USE, APPROVAL, MANDATE,
     NUMBER_BLOCK, PLAN_LINE, RULE, EDITION, LOT, MANIFEST, MANIFEST_PARTY, MANIFEST_LINE, ACT, POSTING,
     BALANCE, PDF,
-) = VIEW_TABLES  # fmt: skip
+) = (table_of(view) for view in _OWN)  # fmt: skip

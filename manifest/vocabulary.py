@@ -83,11 +83,12 @@ class SiteKind(StrEnum):
 
 
 class PermitKind(StrEnum):
-    """What a permit allows: to treat and carry, only to carry, or the generator's own operation."""
+    """What a permit allows: to treat and carry, only to carry, the own operation, or to export."""
 
     TREATMENT = "treatment"
     CARRIAGE = "carriage"
     ENVIRONMENTAL = "environmental"
+    EXPORT = "export"
 
 
 class IdentifierKind(StrEnum):
@@ -107,6 +108,20 @@ class VehicleKind(StrEnum):
     WATER = "water"
 
 
+class Document(StrEnum):
+    """What accompanies the load: among hospitals a handover record in place of the manifest (Điều 70(4))."""
+
+    MANIFEST = "manifest"
+    HANDOVER_RECORD = "handover_record"
+
+
+class Entering(StrEnum):
+    """How an act of a party came to be entered by another: from its paper, or with its help and slip."""
+
+    PAPER = "paper"
+    ASSISTED = "assisted"
+
+
 class Status(StrEnum):
     """Where a manifest is."""
 
@@ -119,16 +134,18 @@ class Status(StrEnum):
     REFUSED = "refused"
     RETURNED = "returned"
     IN_TREATMENT = "in_treatment"
+    EXPORTED = "exported"
     COMPLETED = "completed"
     CANCELLED = "cancelled"
 
 
 class Account(StrEnum):
-    """Where grams are. The first three are sources, whose balance is what came out of them, negative."""
+    """Where grams are. The first four are sources, whose balance is what came out of them, negative."""
 
     GENERATED = "generated"
     GENERATED_SECONDARY = "generated_secondary"
     OPENING = "opening"
+    REGROUPED = "regrouped"
     STORED = "stored"
     IN_TRANSIT = "in_transit"
     AT_FACILITY = "at_facility"
@@ -141,7 +158,7 @@ class Account(StrEnum):
     UNEXPLAINED = "unexplained"
 
 
-SOURCES = (Account.GENERATED, Account.GENERATED_SECONDARY, Account.OPENING)
+SOURCES = (Account.GENERATED, Account.GENERATED_SECONDARY, Account.OPENING, Account.REGROUPED)
 PLACES = tuple(account for account in Account if account not in SOURCES)
 
 
@@ -163,14 +180,25 @@ class Reason(StrEnum):
     INTERIM = "interim"
     RESOLVED = "resolved"
     REVERSED = "reversed"
+    RESIDUE = "residue"
+    DECLASSIFIED = "declassified"
+    BATCHED = "batched"
+    REGROUPED = "regrouped"
+    TRACEABILITY_BREAK = "traceability_break"
+    FORWARDED = "forwarded"
+    DISPOSED_ABROAD = "disposed_abroad"
 
 
 class LotKind(StrEnum):
-    """Primary waste counts as generated; opening stock and residues are rows of their own."""
+    """Primary waste counts as generated; opening stock and residues are rows of their own.
+
+    A child lot is what came out of a batch: other lots in another shape, never generated.
+    """
 
     PRIMARY = "primary"
     OPENING = "opening"
     SECONDARY = "secondary"
+    CHILD = "child"
 
 
 class Basis(StrEnum):
@@ -193,3 +221,50 @@ class Consent(StrEnum):
 
     NOTIFY = "notify"
     CONSENT = "consent"
+
+
+class Register(StrEnum):
+    """A register that the ledger keeps; each of its entries is declared («tự khai») or confirmed."""
+
+    ORGANISATION = "organisation"
+    SITE = "site"
+    ZONE = "zone"
+    PERMIT = "permit"
+    APPROVAL = "approval"
+    MANDATE = "mandate"
+    PLAN = "plan"
+    REGISTRATION = "registration"
+    CONTRACT = "contract"
+    COLLECTION_POINT = "collection_point"
+    CERTIFICATE = "certificate"
+    LINKAGE = "linkage"
+    TREATMENT_LINE = "treatment_line"
+    VEHICLE = "vehicle"
+
+
+class ZoneStatus(StrEnum):
+    """How far a zone is: targets of plan 307 count the operating and the newly built ones."""
+
+    PLANNED = "planned"
+    NEW = "new"
+    OPERATING = "operating"
+    CLOSED = "closed"
+
+
+class StationStatus(StrEnum):
+    """A zone's central wastewater station (target T2 of plan 307)."""
+
+    NONE = "none"
+    BUILDING = "building"
+    OPERATING = "operating"
+    STOPPED = "stopped"
+
+
+class Verdict(StrEnum):
+    """What an assessment of a craft village found: its class (target T3), or the conditions (T4)."""
+
+    SERIOUSLY_POLLUTED = "seriously_polluted"
+    POLLUTED = "polluted"
+    NOT_POLLUTED = "not_polluted"
+    MEETS_CONDITIONS = "meets_conditions"
+    LACKS_CONDITIONS = "lacks_conditions"
