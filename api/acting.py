@@ -24,7 +24,7 @@ from ledger.format.signature import SignatureLine, Signer
 from ledger.personal.erasure import erase, read_erasure
 from ledger.personal.vault import Secret, commit
 from ledger.storage.db import Reader, reading
-from ledger.storage.store import ENTRY, KEY, StoredEntry, one, stored
+from ledger.storage.store import ENTRY, KEY, StoredEntry, one, rows, stored
 from ledger.writing.changes import Reads
 from ledger.writing.prepared import Act
 from ledger.writing.registered import find_key
@@ -33,6 +33,7 @@ from manifest import reference
 from manifest.authority import SIGNERS
 from manifest.body import Body
 from manifest.events import GENERATION_EVENTS, read_body
+from manifest.lots.events import BATCH_EVENTS
 from manifest.register.judge import stream_of
 from manifest.service import Judge
 from manifest.views import MANIFEST, ORGANISATION
@@ -114,13 +115,24 @@ def begin(
     It is judged already, so that the first hears of a mistake and not the last. Raises Refused.
     """
     made = _sign_first(desk, body, given, stream=stream, role=role, others=others)
-    with _hiding_foreign(desk, made.event), reading(desk.home.engine) as reader:
-        reads = Reads(reader, desk.home.ledger.log)
-        keys = tuple(key for actor in made.event.actors if (key := find_key(reads, actor.kid)))
-        if len(keys) == len(made.event.actors):
-            envelope = Envelope(made.signatures, made.data)
-            Judge(reference.default())(reads, Act(made.event, envelope, keys, desk.home.clock()))
+    _judge(desk, made)
     return made
+
+
+def rehearse(desk: Desk, kind: str, given: Given, *, stream: str) -> None:
+    """Judge an act of one actor as if it were recorded now; raise what would refuse it, and write nothing.
+
+    Nobody signs: whoever may see what is written may ask, for the party that would act.
+    """
+    party, body = given.party or desk.access.party, read_body(kind, given.fields)
+    with reading(desk.home.engine) as reader:
+        keys = rows(reader, KEY, log=desk.home.ledger.log, party=party, until=None)
+        if not keys:
+            raise RuleBroken(Problem("api.no_key_in_custody", "", {"party": party}))
+        role = role_in(desk, reader, kind, party=party, stream=stream)
+        actor = Actor(party=party, role=role, kid=max(keys, key=lambda key: key["since"])["kid"])
+        event = _event(desk, reader, body, given, actors=[actor], stream=stream)
+    _judge(desk, Partial(event, event.to_bytes(), ()))
 
 
 def countersign(desk: Desk, given: Partial, secrets: Sequence[Secret]) -> Done | Partial:
@@ -176,7 +188,10 @@ def repeated(desk: Desk, kind: str, given: Given, stream: str | None) -> Done | 
 
 def stream_for(body: Body) -> str:
     """Return the stream of an event that is not a manifest's; raise Malformed for one that is."""
-    stream = getattr(body, "lot", None) if isinstance(body, GENERATION_EVENTS) else stream_of(body)
+    stream = stream_of(body)
+    for kinds, own in ((GENERATION_EVENTS, "lot"), (BATCH_EVENTS, "batch")):
+        if isinstance(body, kinds):
+            stream = getattr(body, own, None)
     if stream is None:
         raise Malformed(Problem("ledger.field_missing", "/stream"))
     return str(stream)
@@ -218,6 +233,16 @@ def in_request() -> Iterator[None]:
     except Refused as refused:
         moved = (replace(one, path=one.path.removeprefix("/body")) for one in refused.problems)
         raise type(refused)(tuple(moved)) from refused
+
+
+def _judge(desk: Desk, made: Partial) -> None:
+    """Judge an act that is signed in part, if all who are to sign it have keys that are known."""
+    with _hiding_foreign(desk, made.event), reading(desk.home.engine) as reader:
+        reads = Reads(reader, desk.home.ledger.log)
+        keys = tuple(key for actor in made.event.actors if (key := find_key(reads, actor.kid)))
+        if len(keys) == len(made.event.actors):
+            envelope = Envelope(made.signatures, made.data)
+            Judge(reference.default())(reads, Act(made.event, envelope, keys, desk.home.clock()))
 
 
 def _sign_first(

@@ -9,7 +9,9 @@ from api import errors
 from api.home import Home
 from api.middleware import Edge
 from api.routes import (
+    batches,
     clocks,
+    drafts,
     erasures,
     events,
     log,
@@ -38,9 +40,11 @@ LOGIN_THREADS, LOGIN_PLACES = 2, 16
 _ROUTERS = (
     sessions.router,
     events.router,
+    drafts.router,
     manifests.router,
     manifest_views.router,
     lots.router,
+    batches.router,
     registers.router,
     erasures.router,
     register_views.router,

@@ -17,7 +17,7 @@ OWNER, APPENDER, READER = "ctnh_owner", "ctnh_appender", "ctnh_reader"
 # What the appender may do beyond reading. Tables of later layers are views of the ledger: see grant_roles.
 # Logins and keys in custody are nobody's to read who only looks at the record. The vault is: verification
 # opens its commitments.
-_PRIVATE = frozenset({"account", "access_token", "custody_key"})
+_PRIVATE = frozenset({"account", "access_token", "custody_key", "draft"})
 _APPENDER_RIGHTS = {
     "ledger_log": "INSERT",
     "ledger_entry": "INSERT",

@@ -4,30 +4,27 @@ Who signs with a key of its own takes the bytes from `/prepare` and hands the en
 """
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
 
-from api import acting, numbers
+from api import acting
 from api.acting import Desk, Done, act, begin, in_request, kept_kid, role_in
 from api.answers import Json
 from api.deps import Asked, TheDesk, Writes
 from api.reading import Given, secrets_as_json
+from api.registering import record
 from api.routes.events import answered
 from api.schemas import PartialOut, ReceiptOut, partial, takes, takes_object
 from api.scope import View
-from ledger.errors import Conflict, Malformed, Problem, Refused, RuleBroken
+from ledger.errors import Malformed, Problem, RuleBroken
 from ledger.format.event import Actor
 from ledger.ids import uuid7
 from ledger.storage.db import Reader, reading
 from ledger.storage.store import one
 from manifest import body as bodies
 from manifest import events as e
-from manifest import reference
-from manifest.reference import ReferenceRefused
 from manifest.views import ACT, ORGANISATION
-from manifest.vocabulary import local_date
 
 router = APIRouter(prefix="/manifests", tags=["manifests"])
 _REPEATED: dict[int | str, dict[str, Any]] = {
@@ -44,55 +41,13 @@ _REPEATED: dict[int | str, dict[str, Any]] = {
 )
 async def register(pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Register a manifest. What is left out is filled in: its id, its number, the form, you as generator."""
-    done = await pool.run(_register, desk, given)
+    done = await pool.run(record, desk, given)
     return answered(done, {"manifest": done.event.stream, "number": _number_text(done)})
 
 
 def _number_text(done: Done) -> str:
     number = done.event.body["number"]
     return f"{number['sequence']}/{number['year']}/{number['issuer']}"
-
-
-def _register(desk: Desk, given: Given) -> Done:
-    fields = dict(given.fields)
-    stream = fields.pop("manifest", None)
-    if stream is not None and not isinstance(stream, str):
-        raise Malformed(Problem("manifest.field_invalid", "/manifest"))
-    given = replace(given, fields=fields)
-    with in_request():
-        if (done := acting.repeated(desk, e.Registered.kind, given, stream)) is not None:
-            return done
-        at = given.occurred_at or desk.home.clock()
-        fields.setdefault("generator", given.party or desk.access.party)
-        if "form" not in fields:
-            fields["form"] = _form_of(at)
-        stream = stream or uuid7(at)
-        if "number" in fields:
-            return act(desk, e.Registered.kind, given, stream=stream)
-        return _register_with_number(desk, given, stream, local_date(at).year)
-
-
-def _form_of(at: datetime) -> str:
-    try:
-        return reference.default().form_edition(local_date(at)).edition
-    except ReferenceRefused as refused:
-        raise RuleBroken(Problem(refused.code, "/occurred_at", refused.facts)) from refused
-
-
-def _register_with_number(desk: Desk, given: Given, stream: str, year: int) -> Done:
-    parties = tuple(str(given.fields.get(name)) for name in ("facility", "generator"))
-    for left in reversed(range(numbers.TRIES)):
-        with numbers.CHOOSING:
-            with reading(desk.home.engine) as reader:
-                number = numbers.next_number(reader, desk.home.ledger.log, parties, year)
-            numbered = {"sequence": number.sequence, "year": number.year, "issuer": number.issuer}
-            filled = replace(given, fields={**given.fields, "number": numbered})
-            try:
-                return act(desk, e.Registered.kind, filled, stream=stream)
-            except Refused as refused:
-                if not left or {problem.code for problem in refused.problems} != {numbers.TAKEN}:
-                    raise
-    raise Conflict
 
 
 @router.post(

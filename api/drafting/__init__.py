@@ -1,0 +1,1 @@
+"""Drafts of manifests: what two parties write together before anything stands in the ledger."""
