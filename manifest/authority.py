@@ -32,8 +32,9 @@ from manifest.events import (
     Weighed,
 )
 from manifest.lots import events as lots
+from manifest.register import documents, parties, places
 from manifest.register import events as register
-from manifest.views import MANDATE, ORGANISATION
+from manifest.register.lookups import mandated, organisation
 from manifest.vocabulary import Role, local_date
 
 Roles = frozenset[Role]
@@ -44,6 +45,7 @@ def _one_of(*roles: Role) -> Roles:
 
 
 _OPERATOR = _one_of(Role.OPERATOR)
+_AUTHORITY = _one_of(Role.AUTHORITY)
 _REGISTRAR = _one_of(Role.OPERATOR, Role.AUTHORITY)
 _GENERATOR = _one_of(Role.GENERATOR)
 _FACILITY = _one_of(Role.TREATMENT_FACILITY)
@@ -74,6 +76,24 @@ SIGNERS: dict[str, tuple[Roles, ...]] = {
     register.LogKeyAdded.kind: (_OPERATOR, _OPERATOR),
     register.LogKeyRetired.kind: (_OPERATOR, _OPERATOR),
     register.PersonalErased.kind: (_REGISTRAR,),
+    parties.OrganisationChanged.kind: (_REGISTRAR,),
+    parties.EntryConfirmed.kind: (_AUTHORITY,),
+    parties.EntryEnded.kind: (_PARTY | _REGISTRAR,),
+    parties.EntrySuspended.kind: (_AUTHORITY,),
+    parties.EntryResumed.kind: (_AUTHORITY,),
+    parties.VehicleRegistered.kind: (_GENERATOR | _AUTHORITY,),
+    places.SitePlaced.kind: (_REGISTRAR,),
+    places.ZoneRegistered.kind: (_REGISTRAR,),
+    places.ZoneChanged.kind: (_REGISTRAR,),
+    places.ZoneAssessed.kind: (_AUTHORITY,),
+    places.CollectionPointOpened.kind: (_REGISTRAR,),
+    places.TreatmentLineSet.kind: (_FACILITY | _AUTHORITY,),
+    documents.PermitAmended.kind: (_PARTY | _AUTHORITY,),
+    documents.RegistrationReceived.kind: (_GENERATOR | _AUTHORITY,),
+    documents.ContractMade.kind: (_GENERATOR | _FACILITY,),
+    documents.ContractAgreed.kind: (_GENERATOR | _FACILITY,),
+    documents.CertificateIssued.kind: (_GENERATOR | _AUTHORITY,),
+    documents.LinkageApproved.kind: (_FACILITY | _AUTHORITY,),
     GenerationDeclared.kind: (_GENERATOR,),
     OpeningDeclared.kind: (_GENERATOR,),
     GenerationAdjusted.kind: (_GENERATOR,),
@@ -125,29 +145,38 @@ def acting(reads: Reads, event: Event, keys: tuple[Key, ...]) -> Iterator[Proble
             if key.party != actor.party:
                 yield Problem("manifest.mandate_missing", f"{path}/kid", {"party": actor.party})
             continue
-        yield from _party(reads, actor, path)
-        yield from _key(reads, actor, key, on, path)
+        yield from _party(reads, event, actor, on, path)
+        yield from _key(reads, event, index, key)
 
 
-def _party(reads: Reads, actor: Actor, path: str) -> Iterator[Problem]:
-    row = reads.one(ORGANISATION, party=actor.party)
-    if row is None:
+def _party(reads: Reads, event: Event, actor: Actor, on: date, path: str) -> Iterator[Problem]:
+    party = organisation(reads, actor.party, on)
+    if party is None:
         yield Problem("manifest.party_unknown", f"{path}/party", {"party": actor.party})
-    elif not row["admitted"]:
+    elif not party.admitted:
         yield Problem("manifest.party_not_admitted", f"{path}/party", {"party": actor.party})
-    elif actor.role not in row["roles"].split(","):
+    elif party.suspended and _begins(event):
+        yield Problem("manifest.party_suspended", f"{path}/party", {"party": actor.party})
+    elif actor.role not in party.roles:
         yield Problem("manifest.role_not_held", f"{path}/role", {"role": actor.role})
 
 
-def _key(reads: Reads, actor: Actor, key: Key, on: date, path: str) -> Iterator[Problem]:
+# What begins something new: a suspended party does not, though what is on the road or in store goes on
+# (decision B18: hard refusals stop only acts that have not happened).
+_BEGINNINGS = {
+    Registered.kind, register.MandateGranted.kind, documents.ContractMade.kind, documents.ContractAgreed.kind,
+}  # fmt: skip
+
+
+def _begins(event: Event) -> bool:
+    return event.kind in _BEGINNINGS or (event.kind == HandedOver.kind and event.body.get("leg") == 1)
+
+
+def _key(reads: Reads, event: Event, index: int, key: Key) -> Iterator[Problem]:
+    actor, on = event.actors[index], local_date(event.occurred_at)
     if (actor.role == Role.SERVICE) != (key.custody == "service"):
-        yield Problem("manifest.service_key_only", f"{path}/kid")
+        yield Problem("manifest.service_key_only", f"/actors/{index}/kid")
     if key.party == actor.party:
         return
-    mandates = reads.rows(MANDATE, principal=actor.party, agent=key.party)
-    good = any(
-        row["role"] == actor.role and not row["revoked"] and row["valid_from"] <= on <= row["valid_to"]
-        for row in mandates
-    )
-    if not good:
-        yield Problem("manifest.mandate_missing", f"{path}/kid", {"party": actor.party})
+    if not mandated(reads, actor.party, key.party, actor.role, on, manifest=event.stream):
+        yield Problem("manifest.mandate_missing", f"/actors/{index}/kid", {"party": actor.party})

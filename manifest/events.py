@@ -33,7 +33,10 @@ from manifest.body import (
 from manifest.cases.events import CASE_EVENTS, Contested
 from manifest.cases.parts import Export, Listed, Second
 from manifest.lots.events import BATCH_EVENTS, LOT_EVENTS
+from manifest.register.documents import DOCUMENT_EVENTS
 from manifest.register.events import REGISTER_EVENTS
+from manifest.register.parties import PARTY_EVENTS
+from manifest.register.places import PLACE_EVENTS
 from manifest.vocabulary import Basis, CorrectedField, Document, State, VehicleKind
 
 
@@ -336,7 +339,8 @@ GENERATION_EVENTS: tuple[type[Body], ...] = (
     GenerationDeclared, OpeningDeclared, GenerationAdjusted, SelfTreated, *LOT_EVENTS,
 )  # fmt: skip
 _ALL: tuple[type[Body], ...] = (
-    *MANIFEST_EVENTS, *GENERATION_EVENTS, *BATCH_EVENTS, *REGISTER_EVENTS, Contested, PdfIssued,
+    *MANIFEST_EVENTS, *GENERATION_EVENTS, *BATCH_EVENTS, *REGISTER_EVENTS, *PARTY_EVENTS,
+    *PLACE_EVENTS, *DOCUMENT_EVENTS, Contested, PdfIssued,
 )  # fmt: skip
 EVENTS: dict[str, type[Body]] = {event.kind: event for event in _ALL}
 

@@ -2,12 +2,15 @@
 
 from datetime import date
 
+from ledger.storage.db import Row
 from ledger.writing.changes import Reads
 from manifest.postings import Terms
 from manifest.reference import Reference, Rule
+from manifest.register.lookups import holds
+from manifest.register.views import SUSPENSION
 from manifest.rules import Approval, LotFacts, Permit
 from manifest.views import APPROVAL, BALANCE, LOT, PERMIT, PERMIT_LINE, PERMIT_USE, RULE
-from manifest.vocabulary import Account, LotKind, PermitKind
+from manifest.vocabulary import Account, LotKind, PermitKind, Register
 
 
 def reference_at(reads: Reads, base: Reference, seq: int | None = None) -> Reference:
@@ -35,11 +38,16 @@ def reference_at(reads: Reads, base: Reference, seq: int | None = None) -> Refer
     )
 
 
-def permit(reads: Reads, permit_id: str | None) -> Permit | None:
-    """Return a permit with its lines, or None."""
+def permit(reads: Reads, permit_id: str | None, on: date | None = None) -> Permit | None:
+    """Return a permit with its lines as they were on a day, or as they are now; None when there is none."""
     row = None if permit_id is None else reads.one(PERMIT, permit=permit_id)
     if row is None:
         return None
+    lines = reads.rows(PERMIT_LINE, permit=permit_id)
+    pauses: list[Row] = []
+    if row["dated"]:
+        lines = [line for line in lines if (holds(line, on) if on else line["valid_to"] is None)]
+        pauses = reads.rows(SUSPENSION, kept_in=Register.PERMIT.value, entry=permit_id)
     return Permit(
         id=row["permit"],
         party=row["party"],
@@ -48,8 +56,9 @@ def permit(reads: Reads, permit_id: str | None) -> Permit | None:
         valid_to=row["valid_to"],
         lines={
             line["code"]: (tuple(filter(None, line["methods"].split(","))), line["mass_g_year"])
-            for line in reads.rows(PERMIT_LINE, permit=permit_id)
+            for line in lines
         },
+        pauses=tuple((pause["valid_from"], pause["valid_to"]) for pause in pauses),
     )
 
 
@@ -93,7 +102,7 @@ def terms(reads: Reads, reference: Reference, permit_id: str | None, on: date) -
         return any(reference.method(method, on).final for method in methods)
 
     def permits(code: str, methods: tuple[str, ...], treated_on: date) -> bool:
-        known = permit(reads, permit_id)
+        known = permit(reads, permit_id, treated_on)
         return known is not None and known.covers(code, methods, treated_on)
 
     def kind_of(lot: str) -> LotKind:
@@ -101,9 +110,15 @@ def terms(reads: Reads, reference: Reference, permit_id: str | None, on: date) -
         assert row is not None, "a manifest draws from lots that exist"
         return LotKind(row["lot_kind"])
 
+    def site_of(lot: str) -> str:
+        row = reads.one(LOT, lot=lot)
+        assert row is not None, "a manifest draws from lots that exist"
+        return str(row["site"])
+
     return Terms(
         tolerance_permille=reference.rule("receipt_tolerance_permille", on).integer,
         is_final=is_final,
         permits=permits,
         kind_of=kind_of,
+        site_of=site_of,
     )

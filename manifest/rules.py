@@ -31,7 +31,10 @@ from manifest.vocabulary import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
-    """A permit as the rules see it: ``lines`` gives methods and grams a year of each code."""
+    """A permit as the rules see it: ``lines`` gives methods and grams a year of each code.
+
+    ``pauses`` are the times of its suspensions, first and last day (None: until further notice).
+    """
 
     id: str
     party: str
@@ -39,6 +42,7 @@ class Permit:
     valid_from: date
     valid_to: date
     lines: Mapping[str, tuple[tuple[str, ...], int]]
+    pauses: tuple[tuple[date, date | None], ...] = ()
 
     def covers(self, code: str, methods: Sequence[str], on: date) -> bool:
         """Tell whether the permit is valid on a date and names all methods for a code."""
@@ -46,8 +50,9 @@ class Permit:
         return self.valid_on(on) and line is not None and set(methods) <= set(line[0])
 
     def valid_on(self, on: date) -> bool:
-        """Tell whether a date lies within the permit's validity."""
-        return self.valid_from <= on <= self.valid_to
+        """Tell whether a date lies within the permit's validity, and in none of its suspensions."""
+        paused = any(first <= on and (last is None or on <= last) for first, last in self.pauses)
+        return self.valid_from <= on <= self.valid_to and not paused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,11 @@ def number_key() -> Any:
     return Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
 
 
+def day_key() -> Any:
+    """A calendar date that is part of the primary key."""  # noqa: D401
+    return Field(sa_column=Column(Date, primary_key=True))
+
+
 def text(length: int = 100, *, null: bool = False, index: bool = False) -> Any:
     """Short text."""
     return Field(default=None, sa_column=Column(String(length), nullable=null, index=index))

@@ -183,6 +183,7 @@ class PlanLineView(SQLModel, table=True):
     code: str = t.key(12)
     mass_g: int = t.whole()
     plan: str = t.text()
+    party: str = t.text()
     confirmed: bool = t.flag()
     seq: int = t.whole()
 

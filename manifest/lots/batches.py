@@ -105,14 +105,12 @@ def _discharged(
     if body.broken_g and not _may_break(reads, body, party):
         problems.append(Problem("manifest.break_not_permitted", "/body/permit"))
     refuse(problems)
-    site = reads.one(SITE, site=batch["site"])
-    assert site is not None, "a batch lies at a site"
     changes: list[Change] = []
     made: list[Posting] = []
     outputs = [(output, LotKind.CHILD) for output in body.outputs]
     outputs += [(residue, LotKind.SECONDARY) for residue in body.residues]
     for output, kind in outputs:
-        changes.append(Insert(LOT, lot_row(output, kind, site, body.discharged_on)))
+        changes.append(Insert(LOT, lot_row(reads, output, kind, batch["site"], body.discharged_on)))
         changes.append(source_row(output.lot, body.batch, "batch"))
         made += _arisen(output, kind, batch["site"], body.discharged_on)
     passed, broken = _passed_on(reads, body, Slot(Account.INTERIM, batch["site"]))

@@ -8,7 +8,7 @@ from ledger.errors import Problem
 from ledger.storage.db import Row
 from ledger.writing.changes import SEQ, Change, Insert, Reads
 from manifest.lots.views import BATCH, LOT_SOURCE
-from manifest.register.judge import area_of
+from manifest.register.lookups import placement
 from manifest.views import LOT, MANIFEST, POSTING
 from manifest.vocabulary import Basis, LotKind, State
 
@@ -34,22 +34,24 @@ class Arisen(Protocol):
 
 
 def lot_row(
-    body: Arisen, kind: LotKind, site: Row, arose_on: date, basis: Basis = Basis.REGULAR
+    reads: Reads, body: Arisen, kind: LotKind, site: str, arose_on: date, *, basis: Basis = Basis.REGULAR
 ) -> dict[str, Any]:
-    """Return the row of a new lot, with the dimensions of its site as they are now."""
+    """Return the row of a new lot, with the dimensions of its site as they were when it arose."""
+    place = placement(reads, site, arose_on)
+    assert place is not None, "a lot arises at a site"
     return {
         "lot": body.lot,
         "lot_kind": kind.value,
-        "party": site["party"],
-        "site": site["site"],
+        "party": place.party,
+        "site": site,
         "code": body.code,
         "state": body.state.value,
         "generated_on": arose_on,
         "declared_g": body.mass_g,
         "basis": basis.value,
-        "zone_kind": site["zone_kind"],
-        "zone": site["zone"],
-        "area": area_of(site, arose_on),
+        "zone_kind": place.zone_kind.value,
+        "zone": place.zone,
+        "area": place.area,
         "seq": SEQ,
     }
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from manifest.body import MOST_G, STRICT, Body, Code, Day, Id, Mass, Name, Sha256, Short, Text, Year
+from manifest.body import MOST_G, STRICT, Body, Code, Day, Id, Mass, Name, Sha256, Short, Text, Uuid7, Year
 from manifest.vocabulary import IdentifierKind, PermitKind, Role, SiteKind, ZoneKind
 
 
@@ -125,7 +125,8 @@ class SiteRegistered(Body):
     """A place of a party: where it lies on either map, and in which zone.
 
     ``district`` is the unit's code valid to 30/06/2025, ``commune`` the one from 01/07/2025. ``code`` is the
-    number under which the form names the site (mã số QLCTNH or permit number).
+    number under which the form names the site (mã số QLCTNH or permit number). ``old_commune`` is the unit
+    below the district; where it was split only coordinates tell the new one.
     """
 
     kind: ClassVar[str] = "site.registered.v1"
@@ -143,6 +144,7 @@ class SiteRegistered(Body):
     code: Short | None = None
     latitude_e6: Annotated[int, Field(ge=-90_000_000, le=90_000_000)] | None = None
     longitude_e6: Annotated[int, Field(ge=-180_000_000, le=180_000_000)] | None = None
+    old_commune: Code | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,7 @@ class PermitGranted(Body):
     """A permit: what, how much a year, in which vehicles, from when to when.
 
     Signed by an authority it is confirmed; signed by its holder it is the holder's word («tự khai») and
-    names the document by its hash.
+    names the document by its hash. ``traceability_break`` lets the holder mix waste beyond tracing.
     """
 
     kind: ClassVar[str] = "permit.granted.v1"
@@ -163,6 +165,7 @@ class PermitGranted(Body):
     lines: Annotated[tuple[PermitLine, ...], Field(min_length=1, max_length=600)]
     vehicles: Annotated[tuple[Short, ...], Field(max_length=400)] = ()
     document_sha256: Sha256 | None = None
+    traceability_break: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +184,7 @@ class ApprovalGranted(Body):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MandateGranted(Body):
-    """A party lets another sign for it in a role, for a time."""
+    """A party lets another sign for it in a role, for a time; with ``manifest`` for that one alone."""
 
     kind: ClassVar[str] = "mandate.granted.v1"
     mandate: Id
@@ -190,6 +193,7 @@ class MandateGranted(Body):
     role: Role
     valid_from: Day
     valid_to: Day
+    manifest: Uuid7 | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

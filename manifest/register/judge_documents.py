@@ -1,0 +1,344 @@
+"""Judging papers: permits and what changes them, approvals, plans, registrations, contracts, certificates."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+
+from ledger.errors import Problem, refuse
+from ledger.format.event import Event
+from ledger.format.keys import Key
+from ledger.writing.changes import SEQ, Change, Insert, Put, Reads
+from manifest import lookups, rules
+from manifest.reference import Reference, ReferenceRefused
+from manifest.register import entering
+from manifest.register.documents import (
+    CertificateIssued,
+    ContractAgreed,
+    ContractMade,
+    LinkageApproved,
+    PermitAmended,
+    RegistrationReceived,
+)
+from manifest.register.entering import Judges
+from manifest.register.events import ApprovalGranted, PermitGranted, PermitLine, PlanDeclared
+from manifest.register.lookups import DISTRICTS_UNTIL, MAP_CHANGED_ON
+from manifest.register.views import CERTIFICATE, CONTRACT, LINKAGE, REGISTRATION, REGISTRATION_LINE
+from manifest.views import (
+    APPROVAL,
+    ORGANISATION,
+    PERMIT,
+    PERMIT_LINE,
+    PERMIT_VEHICLE,
+    PLAN_LINE,
+    SITE,
+)
+from manifest.vocabulary import PermitKind, Register, Role, local_date
+
+# How the list of codes marks waste that is hazardous above a threshold only.
+_BY_THRESHOLD = "*"
+
+
+def _permit(
+    reads: Reads, event: Event, body: PermitGranted, _keys: tuple[Key, ...], reference: Reference
+) -> list[Change]:
+    confirmed, problems = entering.word_of(event, [body.party], body.document_sha256, "/body/party")
+    problems += entering.period(body)
+    if reads.one(ORGANISATION, party=body.party) is None:
+        problems.append(Problem("manifest.party_unknown", "/body/party"))
+    if reads.one(PERMIT, permit=body.permit) is not None:
+        problems.append(Problem("manifest.permit_known_already", "/body/permit"))
+    on = max(body.valid_from, min(body.valid_to, local_date(event.occurred_at)))
+    problems += _lines(body.lines, reference, on)
+    problems += _plates(body.vehicles)
+    refuse(problems)
+    row = {name: getattr(body, name) for name in ("party", "number", "valid_from", "valid_to")}
+    row |= {"permit_kind": body.permit_kind.value, "traceability_break": body.traceability_break}
+    row |= {"confirmed": confirmed, "dated": False, "seq": SEQ}
+    changes: list[Change] = [Insert(PERMIT, {"permit": body.permit, **row})]
+    changes += _line_rows(body.permit, body.lines, body.valid_from, confirmed=confirmed)
+    changes += _vehicle_rows(body.permit, body.vehicles, body.valid_from, confirmed=confirmed)
+    return [*changes, *entering.confirmation(event, Register.PERMIT, body.permit, body.document_sha256)]
+
+
+def _approval(
+    reads: Reads, event: Event, body: ApprovalGranted, _keys: tuple[Key, ...], _reference: Reference
+) -> list[Change]:
+    both = [body.carrier, body.facility]
+    confirmed, problems = entering.word_of(event, both, body.document_sha256, "/body/carrier")
+    problems += entering.period(body)
+    for name in ("carrier", "facility"):
+        if reads.one(ORGANISATION, party=getattr(body, name)) is None:
+            problems.append(Problem("manifest.party_unknown", f"/body/{name}"))
+    if reads.one(APPROVAL, approval=body.approval) is not None:
+        problems.append(Problem("manifest.approval_known_already", "/body/approval"))
+    refuse(problems)
+    names = ("approval", "carrier", "facility", "number", "valid_from", "valid_to")
+    row = {name: getattr(body, name) for name in names}
+    return [
+        Insert(APPROVAL, {**row, "confirmed": confirmed, "seq": SEQ}),
+        *entering.confirmation(event, Register.APPROVAL, body.approval, body.document_sha256),
+    ]
+
+
+def _plan(
+    reads: Reads, event: Event, body: PlanDeclared, _keys: tuple[Key, ...], reference: Reference
+) -> list[Change]:
+    site = reads.one(SITE, site=body.site)
+    if site is None or site["party"] != event.actors[0].party:
+        refuse([Problem("manifest.site_not_yours", "/body/site")])
+    on = date(body.year, 1, 1)
+    problems = [
+        problem
+        for index, line in enumerate(body.lines)
+        for problem in rules.waste_code(reference, line.code, on, f"/body/lines/{index}/code")
+    ]
+    if len({line.code for line in body.lines}) != len(body.lines):
+        problems.append(Problem("manifest.line_repeated", "/body/lines"))
+    refuse(problems)
+    assert site is not None
+    named = {"plan": body.plan, "party": site["party"], "confirmed": False, "seq": SEQ}
+    return [
+        Put(
+            PLAN_LINE,
+            {"site": body.site, "year": body.year, "code": line.code},
+            {"mass_g": line.mass_g, **named},
+        )
+        for line in body.lines
+    ]
+
+
+def _amended(
+    reads: Reads, event: Event, body: PermitAmended, _keys: tuple[Key, ...], reference: Reference
+) -> list[Change]:
+    """Judge an amendment: whole lists of lines and vehicles that follow those before, or another last day."""
+    permit = reads.one(PERMIT, permit=body.permit)
+    if permit is None:
+        refuse([Problem("manifest.permit_unknown", "/body/permit")])
+    assert permit is not None
+    confirmed, problems = entering.word_of(event, [permit["party"]], body.document_sha256, "/body/permit")
+    if (body.lines, body.vehicles, body.valid_to) == (None, None, None):
+        problems.append(Problem("manifest.nothing_changes", "/body"))
+    if body.valid_to is not None and body.valid_to < body.valid_from:
+        problems.append(Problem("manifest.period_empty", "/body/valid_to"))
+    problems += _lines(body.lines or (), reference, body.valid_from)
+    problems += _plates(body.vehicles or ())
+    lines, vehicles = (reads.rows(table, permit=body.permit) for table in (PERMIT_LINE, PERMIT_VEHICLE))
+    followed = [*(lines if body.lines is not None else ()), *(vehicles if body.vehicles is not None else ())]
+    latest = max([permit["valid_from"], *(row["valid_from"] for row in followed)])
+    if body.valid_from <= latest:
+        facts = {"latest": latest.isoformat()}
+        problems.append(Problem("manifest.change_out_of_order", "/body/valid_from", facts))
+    refuse(problems)
+    changes: list[Change] = []
+    until = {"valid_to": body.valid_from - timedelta(days=1)}
+    for table, rows, made in (
+        (PERMIT_LINE, lines, body.lines),
+        (PERMIT_VEHICLE, vehicles, body.vehicles),
+    ):
+        if made is not None:
+            open_rows = [row for row in rows if row["valid_to"] is None]
+            changes += [Put(table, entering.key_of(table, row), until) for row in open_rows]
+    changes += _line_rows(body.permit, body.lines or (), body.valid_from, confirmed=confirmed)
+    changes += _vehicle_rows(body.permit, body.vehicles or (), body.valid_from, confirmed=confirmed)
+    # Once its holder has amended it, something of the permit rests on the holder's word.
+    row = {"valid_to": body.valid_to or permit["valid_to"], "confirmed": permit["confirmed"] and confirmed}
+    changes.append(Put(PERMIT, {"permit": body.permit}, {**row, "dated": True, "seq": SEQ}))
+    return changes
+
+
+def _lines(lines: Sequence[PermitLine], reference: Reference, on: date) -> Iterator[Problem]:
+    for index, line in enumerate(lines):
+        yield from rules.waste_code(reference, line.code, on, f"/body/lines/{index}/code")
+        yield from rules.methods(reference, line.methods, on, f"/body/lines/{index}/methods")
+    if len({line.code for line in lines}) != len(lines):
+        yield Problem("manifest.line_repeated", "/body/lines")
+
+
+def _plates(vehicles: Sequence[str]) -> Iterator[Problem]:
+    for index, plate in enumerate(vehicles):
+        yield from rules.plate(plate, f"/body/vehicles/{index}")
+
+
+def _line_rows(
+    permit: str, lines: Sequence[PermitLine], valid_from: date, *, confirmed: bool
+) -> Iterator[Change]:
+    named = {"permit": permit, "valid_from": valid_from, "valid_to": None, "confirmed": confirmed}
+    for line in lines:
+        told = {"code": line.code, "methods": ",".join(line.methods), "mass_g_year": line.mass_g_year}
+        yield Insert(PERMIT_LINE, {**named, **told})
+
+
+def _vehicle_rows(
+    permit: str, vehicles: Sequence[str], valid_from: date, *, confirmed: bool
+) -> Iterator[Change]:
+    named = {"permit": permit, "valid_from": valid_from, "valid_to": None, "confirmed": confirmed}
+    for plate in sorted(set(vehicles)):
+        yield Insert(PERMIT_VEHICLE, {**named, "plate": plate})
+
+
+def _registration(
+    reads: Reads, event: Event, body: RegistrationReceived, _keys: tuple[Key, ...], reference: Reference
+) -> list[Change]:
+    confirmed, problems = entering.word_of(event, [body.party], body.document_sha256, "/body/party")
+    problems += entering.new(reads, Register.REGISTRATION, body.registration)
+    problems += entering.period(body)
+    problems += entering.party_known(reads, body.party, "/body/party", Role.GENERATOR)
+    problems += entering.site_of(reads, body.site, body.party)
+    problems += _codes(reference, [line.code for line in body.lines], body.valid_from, "lines", "/code")
+    if body.commune is not None:
+        problems += _areas(reference, {"/body/commune": body.commune})
+    refuse(problems)
+    names = (
+        "registration", "party", "site", "number", "commune", "valid_from", "valid_to", "document_sha256",
+    )  # fmt: skip
+    row = {name: getattr(body, name) for name in names} | {"confirmed": confirmed, "seq": SEQ}
+    named = {"registration": body.registration}
+    return [
+        Insert(REGISTRATION, row),
+        *(
+            Insert(REGISTRATION_LINE, {**named, "code": line.code, "mass_g_year": line.mass_g})
+            for line in body.lines
+        ),
+        *entering.confirmation(event, Register.REGISTRATION, body.registration, body.document_sha256),
+    ]
+
+
+def _codes(reference: Reference, codes: Sequence[str], on: date, field: str, below: str) -> Iterator[Problem]:
+    for index, code in enumerate(codes):
+        yield from rules.waste_code(reference, code, on, f"/body/{field}/{index}{below}")
+    if len(set(codes)) != len(codes):
+        yield Problem("manifest.line_repeated", f"/body/{field}")
+
+
+def _areas(reference: Reference, areas: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield problems of units that neither map has."""
+    known = {area.code for on in (DISTRICTS_UNTIL, MAP_CHANGED_ON) for area in reference.areas(on)}
+    for path, code in areas.items():
+        if code not in known:
+            yield Problem("reference.unknown_area", path, {"area": code})
+
+
+def _contract(
+    reads: Reads, event: Event, body: ContractMade, _keys: tuple[Key, ...], reference: Reference
+) -> list[Change]:
+    parties = {"generator": body.generator, "facility": body.facility, "third": body.third}
+    named = {party for party in parties.values() if party is not None}
+    actor = event.actors[0].party
+    problems = list(entering.new(reads, Register.CONTRACT, body.contract))
+    if actor not in named:
+        problems.append(Problem("manifest.not_your_document", "/body/generator"))
+    if len(named) != sum(party is not None for party in parties.values()):
+        problems.append(Problem("manifest.parties_same", "/body/facility"))
+    problems += entering.period(body)
+    problems += rules.dates(
+        "/body/signed_on", body.signed_on, earliest=None, latest=local_date(event.occurred_at)
+    )
+    for name, party in parties.items():
+        role = Role.GENERATOR if name == "generator" else Role.TREATMENT_FACILITY
+        problems += entering.party_known(reads, party, f"/body/{name}", role)
+    problems += _codes(reference, body.codes, body.valid_from, "codes", "")
+    problems += _areas(reference, {f"/body/areas/{n}": code for n, code in enumerate(body.areas)})
+    refuse(problems)
+    names = ("contract", "number", "signed_on", "valid_from", "valid_to", "document_sha256")
+    row = {name: getattr(body, name) for name in names} | parties
+    row |= {f"agreed_{name}": party == actor for name, party in parties.items()}
+    row |= {"codes": ",".join(body.codes), "areas": ",".join(body.areas), "confirmed": False, "seq": SEQ}
+    return [Insert(CONTRACT, row)]
+
+
+def _agreed(
+    reads: Reads, event: Event, body: ContractAgreed, _keys: tuple[Key, ...], _reference: Reference
+) -> list[Change]:
+    row = reads.one(CONTRACT, contract=body.contract)
+    actor = event.actors[0].party
+    if row is None:
+        refuse([Problem("manifest.contract_unknown", "/body/contract")])
+    assert row is not None
+    flags = {f"agreed_{name}": True for name in ("generator", "facility", "third") if row[name] == actor}
+    if not flags:
+        refuse([Problem("manifest.not_your_document", "/body/contract")])
+    if all(row[name] for name in flags):
+        refuse([Problem("manifest.agreed_already", "/body/contract")])
+    return [Put(CONTRACT, {"contract": body.contract}, {**flags, "seq": SEQ})]
+
+
+def _certificate(
+    reads: Reads, event: Event, body: CertificateIssued, _keys: tuple[Key, ...], reference: Reference
+) -> list[Change]:
+    """Judge a laboratory's finding: only waste that is hazardous above a threshold can be found below it."""
+    confirmed, problems = entering.word_of(event, [body.party], body.document_sha256, "/body/party")
+    problems += entering.new(reads, Register.CERTIFICATE, body.certificate)
+    problems += entering.period(body)
+    problems += entering.party_known(reads, body.party, "/body/party", Role.GENERATOR)
+    problems += entering.site_of(reads, body.site, body.party)
+    today = local_date(event.occurred_at)
+    problems += rules.dates("/body/sampled_on", body.sampled_on, earliest=None, latest=today)
+    problems += rules.dates("/body/valid_from", body.valid_from, earliest=body.sampled_on, latest=date.max)
+    try:
+        if reference.waste_code(body.code, body.sampled_on).classification != _BY_THRESHOLD:
+            problems.append(Problem("manifest.code_always_hazardous", "/body/code", {"code": body.code}))
+    except ReferenceRefused as refused:
+        problems.append(Problem(refused.code, "/body/code", refused.facts))
+    refuse(problems)
+    names = (
+        "certificate", "party", "site", "code", "process", "number", "laboratory", "laboratory_number",
+        "sampled_on", "valid_from", "valid_to", "below_threshold", "document_sha256",
+    )  # fmt: skip
+    row = {name: getattr(body, name) for name in names}
+    return [
+        Insert(CERTIFICATE, {**row, "confirmed": confirmed, "seq": SEQ}),
+        *entering.confirmation(event, Register.CERTIFICATE, body.certificate, body.document_sha256),
+    ]
+
+
+def _linkage(
+    reads: Reads, event: Event, body: LinkageApproved, _keys: tuple[Key, ...], reference: Reference
+) -> list[Change]:
+    """Judge a linkage (NĐ 08/2022 Điều 73): the first treats something, the second every code named."""
+    both = {"first": body.first, "second": body.second}
+    confirmed, problems = entering.word_of(event, both.values(), body.document_sha256, "/body/first")
+    problems += entering.new(reads, Register.LINKAGE, body.linkage)
+    problems += entering.period(body)
+    if body.first == body.second:
+        problems.append(Problem("manifest.parties_same", "/body/second"))
+    for name, party in both.items():
+        problems += entering.party_known(reads, party, f"/body/{name}", Role.TREATMENT_FACILITY)
+    problems += _codes(reference, body.codes, body.valid_from, "codes", "")
+    if not _treats(reads, body.first, body.valid_from):
+        problems.append(Problem("manifest.permit_unknown", "/body/first"))
+    able = _treats(reads, body.second, body.valid_from)
+    for index, code in enumerate(body.codes):
+        if code not in able:
+            problems.append(Problem("manifest.permit_lacks_code", f"/body/codes/{index}", {"code": code}))
+    if body.contract is not None:
+        row = reads.one(CONTRACT, contract=body.contract)
+        if row is None or (row["facility"], row["third"]) != (body.first, body.second):
+            problems.append(Problem("manifest.contract_unknown", "/body/contract"))
+    refuse(problems)
+    names = (
+        "linkage", "first", "second", "number", "contract", "valid_from", "valid_to", "document_sha256",
+    )  # fmt: skip
+    row = {name: getattr(body, name) for name in names} | {"codes": ",".join(body.codes)}
+    return [
+        Insert(LINKAGE, {**row, "confirmed": confirmed, "seq": SEQ}),
+        *entering.confirmation(event, Register.LINKAGE, body.linkage, body.document_sha256),
+    ]
+
+
+def _treats(reads: Reads, party: str, on: date) -> set[str]:
+    """Return the codes that a facility may treat on a day, by all its permits."""
+    rows = reads.rows(PERMIT, party=party, permit_kind=PermitKind.TREATMENT.value)
+    permits = (lookups.permit(reads, row["permit"], on) for row in rows)
+    return {code for one in permits if one is not None and one.valid_on(on) for code in one.lines}
+
+
+JUDGES: Judges = {
+    PermitGranted: _permit,
+    PermitAmended: _amended,
+    ApprovalGranted: _approval,
+    PlanDeclared: _plan,
+    RegistrationReceived: _registration,
+    ContractMade: _contract,
+    ContractAgreed: _agreed,
+    CertificateIssued: _certificate,
+    LinkageApproved: _linkage,
+}
