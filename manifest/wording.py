@@ -44,6 +44,10 @@ LISTS: dict[str, tuple[str, ...]] = {
     "basis": tuple(vocabulary.Basis),
     "corrected_field": tuple(vocabulary.CorrectedField),
     "consent": tuple(vocabulary.Consent),
+    "register": tuple(vocabulary.Register),
+    "zone_status": tuple(vocabulary.ZoneStatus),
+    "station_status": tuple(vocabulary.StationStatus),
+    "verdict": tuple(vocabulary.Verdict),
     "event": tuple(EVENTS),
     "custody": CUSTODY,
     "algorithm": tuple(Algorithm),
@@ -179,8 +183,11 @@ _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MISSING = "…"
 # Facts that are values of a list: by name, or for one code only. Several are separated by commas.
-_LISTED = {"status": "status", "event": "event", "role": "role"}
-_LISTED_OF = {("manifest.role_wrong", "expected"): "role"}
+_LISTED = {"status": "status", "event": "event", "role": "role", "register": "register"}
+_LISTED_OF = {
+    ("manifest.role_wrong", "expected"): "role",
+    ("manifest.lot_of_other_kind", "kind"): "lot_kind",
+}
 _SEPARATORS: dict[str, tuple[str, str]] = {"vi": (".", ","), "en": (",", ".")}  # thousands, decimals
 
 
