@@ -23,11 +23,18 @@ def page(
     *,
     oldest_first: bool = False,
 ) -> dict[str, Any]:
-    """Return a page of rows in the order of ``seq``, which is unique, and where the next one begins."""
+    """Return a page of rows in the order of ``seq``, and where the next one begins.
+
+    Rows of one entry stand on one page, even if that makes it longer.
+    """
     if cursor is not None:
         query = query.where(seq > cursor if oldest_first else seq < cursor)
-    query = query.order_by(seq if oldest_first else seq.desc()).limit(limit + 1)
-    found = [dict(row) for row in reader.execute(query).mappings()]
+    some = query.order_by(seq if oldest_first else seq.desc()).limit(limit + 1)
+    found = [dict(row) for row in reader.execute(some).mappings()]
     more = len(found) > limit
     items = found[:limit]
+    if more and found[limit]["seq"] == items[-1]["seq"]:
+        last = items[-1]["seq"]
+        whole = reader.execute(query.where(seq == last)).mappings()
+        items = [row for row in items if row["seq"] != last] + [dict(row) for row in whole]
     return {"items": items, "next": items[-1]["seq"] if more else None}

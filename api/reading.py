@@ -29,7 +29,12 @@ MAX_SECRETS = 32
 # Nothing here happened before or will be due after; and a calendar's ends cannot be moved to another zone.
 FIRST_YEAR, LAST_YEAR = 2000, 2200
 # The dates in the bodies of events, wherever they stand.
-DATE_FIELDS = frozenset({"generated_on", "treated_on", "valid_from", "valid_to"})
+DATE_FIELDS = frozenset(
+    {
+        "generated_on", "treated_on", "valid_from", "valid_to", "charged_on", "discharged_on",
+        "declassified_on",
+    }
+)  # fmt: skip
 _FIRST = datetime(FIRST_YEAR, 1, 1, tzinfo=VIETNAM)
 _AFTER = datetime(LAST_YEAR + 1, 1, 1, tzinfo=VIETNAM)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -19,6 +19,8 @@ from ledger.personal.vault import find_secrets
 from ledger.storage.db import Reader, Row
 from ledger.storage.store import one, rows
 from manifest.events import GENERATION_EVENTS, MANIFEST_EVENTS, PdfIssued, Registered
+from manifest.lots.events import BATCH_EVENTS
+from manifest.lots.views import BATCH
 from manifest.register import events as register
 from manifest.views import LOT, MANDATE, MANIFEST, MANIFEST_PARTY
 from manifest.vocabulary import local_date
@@ -30,6 +32,7 @@ _OPEN = {
 }  # fmt: skip
 _OF_MANIFEST = {event.kind for event in MANIFEST_EVENTS}
 _OF_LOT = {event.kind for event in GENERATION_EVENTS}
+_OF_BATCH = {event.kind for event in BATCH_EVENTS}
 _PARTY_FIELDS = ("party", "carrier", "facility", "principal", "agent")
 
 
@@ -121,6 +124,9 @@ class View:
         if event.kind in _OF_LOT:
             lot = one(self.reader, LOT, log=self.log, lot=event.stream)
             return lot is not None and lot["party"] in self.parties
+        if event.kind in _OF_BATCH:
+            batch = one(self.reader, BATCH, log=self.log, batch=event.stream)
+            return batch is not None and batch["party"] in self.parties
         return any(event.body.get(name) in self.parties for name in _PARTY_FIELDS)
 
     def hides(self, event: Event) -> bool:

@@ -19,6 +19,7 @@ from api.settings import Settings
 from manifest.authority import SIGNERS
 from manifest.events import EVENTS, GENERATION_EVENTS, MANIFEST_EVENTS
 from manifest.lifecycle import TRANSITIONS
+from manifest.lots.events import BATCH_EVENTS
 from manifest.vocabulary import Role, Status
 from manifest.wording import Language, catalogue, label, languages
 
@@ -42,6 +43,17 @@ POSTS = {
     "generation.self_treated.v1": (
         "stored → self_treated on the day of treatment; without a permit line → unexplained"
     ),
+    "generation.residue_declared.v1": "generated_secondary → stored, on the day it arose",
+    "generation.declassified.v1": "stored → declassified, on the day it was declassified",
+    "lot.treated.v1": (
+        "stored → treated_service (a residue: self_treated) on the day of treatment; without a permit line → "
+        "unexplained; what a child lot stands for follows"
+    ),
+    "batch.charged.v1": "stored → interim, with a share of the batch",
+    "batch.discharged.v1": (
+        "regrouped → stored for each child lot, generated_secondary → stored for each residue; what can no "
+        "longer be traced: interim → traceability_break"
+    ),
     "manifest.registered.v1": "nothing: the lots stay stored until they leave",
     "manifest.handed_over.v1": "stored → in_transit with the taker; at later legs from carrier to carrier",
     "manifest.arrived.v1": "nothing",
@@ -55,7 +67,7 @@ POSTS = {
     "manifest.returned.v1": "in_transit → stored what was refused",
     "manifest.treated.v1": (
         "at_facility, then interim → treated_service on the day of treatment; without a final method → "
-        "interim; without a permit line → unexplained"
+        "interim, of which a batch may get a share; without a permit line → unexplained"
     ),
     "manifest.completed.v1": "nothing",
     "manifest.cancelled.v1": "nothing",
@@ -280,7 +292,7 @@ def lifecycle_page() -> str:
         shown = " | ".join(f"→ `{to}`" if to else "–" for to in cells)
         made.append(f"| {label('event', act.kind, 'en')} | {shown} |")
     made += ["\n## Acts\n", "| act | Vietnamese | signed by, in this order | posts |", "|---|---|---|---|"]
-    for event in (*GENERATION_EVENTS, *MANIFEST_EVENTS):
+    for event in (*GENERATION_EVENTS, *BATCH_EVENTS, *MANIFEST_EVENTS):
         signed = "; then ".join(
             " or ".join(f"`{role}`" for role in _in_order(one)) for one in SIGNERS[event.kind]
         )

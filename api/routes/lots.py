@@ -1,4 +1,4 @@
-"""Lots: waste declared, adjusted and treated at its own site; and what is left of each."""
+"""Lots: waste declared, adjusted, declassified, treated at its own site; and what is left of each."""
 
 from dataclasses import replace
 from typing import Annotated, Any
@@ -12,11 +12,15 @@ from api.answers import Json
 from api.deps import Asked, ReadOnly, TheDesk, Writes
 from api.paging import Cursor, Limit, page
 from api.reading import Given
+from api.routes.batches import shares
 from api.routes.events import answered
 from api.schemas import ReceiptOut, takes
 from ledger.errors import Malformed, NotFound, Problem
 from ledger.ids import uuid7
+from ledger.storage.store import rows
 from manifest import events as e
+from manifest.lots import events as lots
+from manifest.lots.views import LOT_SOURCE
 from manifest.views import BALANCE, LOT
 
 router = APIRouter(prefix="/lots", tags=["lots"])
@@ -51,6 +55,27 @@ def _declare(desk: Desk, given: Given) -> Done:
 
 
 @router.post(
+    "/residues",
+    status_code=201,
+    response_model=ReceiptOut,
+    openapi_extra=takes(lots.ResidueDeclared, may_omit=("lot",)),
+)
+async def declare_residue(pool: Writes, desk: TheDesk, given: Asked) -> Json:
+    """Declare what treatment left at your facility, with the batch or the manifests it comes from."""
+    done = await pool.run(_residue, desk, given)
+    return answered(done, {"lot": done.event.stream})
+
+
+def _residue(desk: Desk, given: Given) -> Done:
+    kind = lots.ResidueDeclared.kind
+    with in_request():
+        if (done := acting.repeated(desk, kind, given, given.fields.get("lot"))) is not None:
+            return done
+        fields = {"lot": uuid7(desk.home.clock())} | dict(given.fields)
+        return act(desk, kind, replace(given, fields=fields))
+
+
+@router.post(
     "/{lot}/adjustments",
     status_code=201,
     response_model=ReceiptOut,
@@ -70,6 +95,28 @@ async def adjust(lot: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
 async def treat(lot: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Record that part of a lot was treated on your own site."""
     return answered(await pool.run(_on_lot, desk, e.SelfTreated.kind, lot, given))
+
+
+@router.post(
+    "/{lot}/declassifications",
+    status_code=201,
+    response_model=ReceiptOut,
+    openapi_extra=takes(lots.Declassified, filled=("lot",)),
+)
+async def declassify(lot: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
+    """Say that part of a lot is ordinary waste by a test certificate: no manifest, another record."""
+    return answered(await pool.run(_on_lot, desk, lots.Declassified.kind, lot, given))
+
+
+@router.post(
+    "/{lot}/treatments",
+    status_code=201,
+    response_model=ReceiptOut,
+    openapi_extra=takes(lots.LotTreated, filled=("lot",)),
+)
+async def treat_own(lot: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
+    """Record that your facility treated part of a lot of its own: from a batch, a residue, old stock."""
+    return answered(await pool.run(_on_lot, desk, lots.LotTreated.kind, lot, given))
 
 
 def _on_lot(desk: Desk, kind: str, lot: str, given: Given) -> Done:
@@ -101,13 +148,18 @@ def list_lots(
 
 @router.get("/{lot}")
 def show_lot(lot: str, read: ReadOnly) -> Json:
-    """Show a lot of yours and where its grams are."""
+    """Show a lot of yours: where its grams are, what it came from, what it stands for."""
     with read() as view:
         query = select(LOT).where(LOT.c.log == view.log, LOT.c.lot == lot, *view.own(LOT.c.party))
         row = view.reader.execute(query).mappings().first()
         if row is None:
             raise NotFound(Problem("manifest.lot_unknown", "", {"lot": lot}))
-        shown = dict(row) | {"balances": _places(view, [lot]).get(lot, [])}
+        sources = rows(view.reader, LOT_SOURCE, log=view.log, lot=lot)
+        shown = dict(row) | {
+            "balances": _places(view, [lot]).get(lot, []),
+            "sources": [{name: one[name] for name in ("source_kind", "source")} for one in sources],
+            "stands_for": shares(view, of=lot),
+        }
     del shown["log"]
     return Json(shown)
 

@@ -10,6 +10,7 @@ from api.answers import Json
 from api.deps import ReadOnly
 from api.paging import Cursor, Limit, page
 from api.reading import Day
+from api.routes.batches import shares
 from api.scope import View
 from ledger.errors import NotFound, Problem
 from ledger.storage.db import Row
@@ -120,6 +121,7 @@ def _detail(view: View, manifest: str) -> dict[str, Any]:
             {"line": line, "account": slot.account.value, "place": slot.place, "lot": lot, "grams": grams}
             for (line, slot, lot), grams in sorted(state.held.items(), key=lambda item: str(item[0]))
         ],
+        "shares": shares(view, manifest=manifest),
         "documents": [_without_log(one) for one in rows(view.reader, PDF, **key)],
     }
 

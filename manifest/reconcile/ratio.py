@@ -39,6 +39,8 @@ _GENERATED = Account.GENERATED.value
 _OF_LOT = {"zone_kind": "zone_kind", "zone": "zone", "area": "area", "code": "code", "generator": "party",
            "state": "state"}  # fmt: skip
 _OPEN = tuple(account.value for account in (*STORED, *TRANSFERRED, Account.UNEXPLAINED))
+# Residues stand beside the figures, child lots are other lots in another shape (decision A7).
+_COUNTED = (LotKind.PRIMARY.value, LotKind.OPENING.value)
 Key = tuple[str, ...]
 MAX_YEARS = 50
 
@@ -235,10 +237,15 @@ def _late(figures: Figures, grams: int, due: date, as_of: date) -> None:
 
 
 def _flow(reader: Reader, scope: Scope, rows: dict[Key, Figures]) -> None:
-    """Sum what was treated and what was generated in the period, whenever the waste arose."""
+    """Sum what was treated and what was generated in the period, whenever the waste arose.
+
+    Residues and child lots are in neither: of what they stand for the lots themselves are treated.
+    """
     names = [account.value for account in (*TREATED, Account.GENERATED)]
     within = POSTING.c.posted_on.between(scope.start, scope.end)
-    query = _sums(scope, POSTING.c.account, POSTING.c.posted_on, where=[within, POSTING.c.account.in_(names)])
+    counted = LOT.c.lot_kind.in_(_COUNTED)
+    where = [within, counted, POSTING.c.account.in_(names)]
+    query = _sums(scope, POSTING.c.account, POSTING.c.posted_on, where=where)
     for row in _each(reader, query):
         figures = _figures(rows, _key(scope, row, row["posted_on"]))
         if row["account"] == _GENERATED:
@@ -277,7 +284,7 @@ def _stock_before(reader: Reader, scope: Scope, first: date, last: date) -> Iter
         select(*columns, func.sum(amount).label("grams"))
         .join(LOT, and_(LOT.c.log == POSTING.c.log, LOT.c.lot == POSTING.c.lot))
         .where(POSTING.c.log == scope.log, POSTING.c.seq < scope.size)
-        .where(LOT.c.lot_kind != LotKind.SECONDARY.value)
+        .where(LOT.c.lot_kind.in_(_COUNTED))
         .group_by(*columns)
     )
     return _each(reader, query)

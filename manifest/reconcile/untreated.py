@@ -59,8 +59,9 @@ def untreated(
 ) -> list[Untreated]:
     """Return every lot's grams that are stored, on the way, at a facility or unexplained; largest first.
 
-    A lot on several manifests has a row for each: every transfer has a due date of its own. Limits that the
-    ledger has set go before those of ``reference``.
+    A lot on several manifests has a row for each: every transfer has a due date of its own. What went into a
+    batch is listed as the lots that went in, so child lots are not. Limits that the ledger has set go before
+    those of ``reference``.
     """
     reference = reference_at(Reads(reader, log), reference, at_size)
     open_accounts = [account.value for account in (*STORED, *TRANSFERRED, Account.UNEXPLAINED)]
@@ -90,6 +91,7 @@ def untreated(
         )
         .join(LOT, and_(LOT.c.log == log, LOT.c.lot == sums.c.lot))
         .join(ORGANISATION, and_(ORGANISATION.c.log == log, ORGANISATION.c.party == LOT.c.party))
+        .where(LOT.c.lot_kind != LotKind.CHILD.value)
         .outerjoin(MANIFEST, and_(MANIFEST.c.log == log, MANIFEST.c.manifest == sums.c.manifest))
         .order_by(sums.c.grams.desc(), sums.c.lot, sums.c.account, sums.c.place, MANIFEST.c.number)
     )
@@ -104,7 +106,8 @@ def _read(row: dict[str, Any], storage_months: int, treatment_months: int) -> Un
     since = (
         row["generated_on"] if stored or row["transferred_at"] is None else local_date(row["transferred_at"])
     )
-    months = storage_months if stored else treatment_months
+    # What a facility took from its own store is due like what is still there.
+    months = storage_months if stored or row["transferred_at"] is None else treatment_months
     return Untreated(
         lot=row["lot"],
         code=row["code"],

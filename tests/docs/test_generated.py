@@ -7,6 +7,7 @@ import pytest
 from api.cli import docs
 from manifest.authority import SIGNERS
 from manifest.events import EVENTS, GENERATION_EVENTS, MANIFEST_EVENTS
+from manifest.lots.events import BATCH_EVENTS
 from manifest.vocabulary import Role
 
 
@@ -29,7 +30,8 @@ def test_check_names_what_is_stale_and_writes_nothing(
 
 
 def test_every_act_says_what_it_posts() -> None:
-    assert set(docs.POSTS) == {event.kind for event in (*GENERATION_EVENTS, *MANIFEST_EVENTS)}
+    acts = (*GENERATION_EVENTS, *BATCH_EVENTS, *MANIFEST_EVENTS)
+    assert set(docs.POSTS) == {event.kind for event in acts}
 
 
 def test_every_kind_of_event_has_its_signers() -> None:

@@ -18,8 +18,12 @@ from ledger.format import canonical
 from manifest import events as e
 from manifest.body import MOST_G, Body
 from manifest.events import EVENTS, GENERATION_EVENTS, MANIFEST_EVENTS, read_body
+from manifest.lots.events import BATCH_EVENTS
 from manifest.register import events as r
+from manifest.register.documents import DOCUMENT_EVENTS
 from manifest.register.events import REGISTER_EVENTS
+from manifest.register.parties import PARTY_EVENTS
+from manifest.register.places import PLACE_EVENTS
 from manifest.vocabulary import IdentifierKind, Role
 from tests.factories import DAY, declared, lot_id, some
 
@@ -84,7 +88,16 @@ def test_every_event_survives_its_bytes(kind: str) -> None:
 
 
 def test_kinds_are_named_once_with_a_version() -> None:
-    classes: tuple[type[Body], ...] = (*MANIFEST_EVENTS, *GENERATION_EVENTS, *REGISTER_EVENTS, e.PdfIssued)
+    classes: tuple[type[Body], ...] = (
+        *MANIFEST_EVENTS,
+        *GENERATION_EVENTS,
+        *BATCH_EVENTS,
+        *REGISTER_EVENTS,
+        *PARTY_EVENTS,
+        *PLACE_EVENTS,
+        *DOCUMENT_EVENTS,
+        e.PdfIssued,
+    )
     assert len(EVENTS) == len(classes) == len(set(classes))
     assert all(EVENTS[cls.kind] is cls for cls in classes)
     assert all(re.fullmatch(r"[a-z]+\.[a-z_]+\.v1", kind) for kind in EVENTS)

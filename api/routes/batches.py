@@ -1,0 +1,117 @@
+"""Batches: what a facility poured together, what came out, and which lots still wait for its end."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from sqlalchemy import func, select
+
+from api.acting import Desk, Done, act, in_request
+from api.answers import Json
+from api.deps import Asked, ReadOnly, TheDesk, Writes
+from api.paging import Cursor, Limit, page
+from api.reading import Given
+from api.routes.events import answered
+from api.schemas import ReceiptOut, takes
+from ledger.errors import NotFound, Problem
+from ledger.storage.store import rows
+from manifest.lots import events as e
+from manifest.lots.views import BATCH, BATCH_INPUT, LOT_SHARE, LOT_SOURCE
+from manifest.views import LOT
+
+router = APIRouter(prefix="/batches", tags=["batches"])
+
+
+@router.post(
+    "/{batch}/charges",
+    status_code=201,
+    response_model=ReceiptOut,
+    openapi_extra=takes(e.BatchCharged, filled=("batch",)),
+)
+async def charge(batch: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
+    """Put lots of your own store into a batch; parts of manifests go in as they are treated."""
+    return answered(await pool.run(_on_batch, desk, e.BatchCharged.kind, batch, given))
+
+
+@router.post(
+    "/{batch}/discharge",
+    status_code=201,
+    response_model=ReceiptOut,
+    openapi_extra=takes(e.BatchDischarged, filled=("batch",)),
+)
+async def discharge(batch: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
+    """Say what came out of a batch: child lots and residues. Nothing goes in after it."""
+    return answered(await pool.run(_on_batch, desk, e.BatchDischarged.kind, batch, given))
+
+
+def _on_batch(desk: Desk, kind: str, batch: str, given: Given) -> Done:
+    with in_request():
+        return act(desk, kind, replace(given, fields={**given.fields, "batch": batch}), stream=batch)
+
+
+@router.get("")
+def list_batches(
+    read: ReadOnly,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+    site: Annotated[str | None, Query(max_length=100)] = None,
+) -> Json:
+    """List the batches you may see, in the order in which they last changed, newest first."""
+    with read() as view:
+        query = select(BATCH).where(BATCH.c.log == view.log, *view.own(BATCH.c.party))
+        if site is not None:
+            query = query.where(BATCH.c.site == site)
+        found = page(view.reader, query, BATCH.c.seq, cursor, limit)
+    for row in found["items"]:
+        del row["log"]
+    return Json(found)
+
+
+@router.get("/{batch}")
+def show_batch(batch: str, read: ReadOnly) -> Json:
+    """Show a batch: what went in, what came out, and the lots that it still stands for."""
+    with read() as view:
+        query = select(BATCH).where(BATCH.c.log == view.log, BATCH.c.batch == batch, *view.own(BATCH.c.party))
+        row = view.reader.execute(query).mappings().first()
+        if row is None:
+            raise NotFound(Problem("manifest.batch_unknown", "", {"batch": batch}))
+        sources = rows(view.reader, LOT_SOURCE, log=view.log, source=batch)
+        names = [one["lot"] for one in sources]
+        made = select(LOT.c.lot, LOT.c.lot_kind, LOT.c.code, LOT.c.declared_g).where(
+            LOT.c.log == view.log, LOT.c.lot.in_(names)
+        )
+        shown = dict(row) | {
+            "inputs": [
+                _without_log(one) for one in rows(view.reader, BATCH_INPUT, log=view.log, batch=batch)
+            ],
+            "outputs": [dict(one) for one in view.reader.execute(made.order_by(LOT.c.lot)).mappings()],
+            "shares": shares(view, of=batch),
+        }
+    del shown["log"]
+    return Json(shown)
+
+
+def shares(view: Any, *, of: str | None = None, manifest: str | None = None) -> list[dict[str, Any]]:
+    """Return what a batch or child lot stands for, or what became of a manifest's shares; grams by place."""
+    columns = (
+        LOT_SHARE.c.manifest,
+        LOT_SHARE.c.line,
+        LOT_SHARE.c.lot,
+        LOT_SHARE.c.account,
+        LOT_SHARE.c.place,
+    )
+    query = (
+        select(*columns, func.sum(LOT_SHARE.c.grams).label("grams"))
+        .where(LOT_SHARE.c.log == view.log, LOT_SHARE.c.grams > 0)
+        .group_by(*columns)
+        .order_by(*columns)
+    )
+    if of is not None:
+        query = query.where(LOT_SHARE.c.of == of)
+    if manifest is not None:
+        query = query.where(LOT_SHARE.c.manifest == manifest)
+    return [dict(row) | {"grams": int(row["grams"])} for row in view.reader.execute(query).mappings()]
+
+
+def _without_log(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in {"log", "batch"}}
