@@ -11,6 +11,9 @@ from ledger.errors import Problem
 from ledger.format.event import Actor, Event
 from ledger.format.keys import Key
 from ledger.writing.changes import Reads
+from manifest.body import Body
+from manifest.cases import events as cases
+from manifest.cases.on_paper import may_enter, stands_on_paper
 from manifest.events import (
     Accepted,
     Arrived,
@@ -111,8 +114,16 @@ SIGNERS: dict[str, tuple[Roles, ...]] = {
     Refused.kind: (_FACILITY,),
     Returned.kind: (_CARRIER, _GENERATOR),
     Treated.kind: (_FACILITY,),
-    Completed.kind: (_FACILITY,),
+    # An export is the generator's or its facility's; what stays here is completed by a facility alone.
+    Completed.kind: (_FACILITY | _GENERATOR,),
     Cancelled.kind: (_GENERATOR,),
+    cases.Transshipped.kind: (_CARRIER,),
+    cases.Forwarded.kind: (_FACILITY, _one_of(Role.TRANSPORTER, Role.TREATMENT_FACILITY)),
+    cases.ReceivedSecond.kind: (_FACILITY,),
+    cases.StorageNotified.kind: (_FACILITY,),
+    cases.Exported.kind: (_FACILITY | _GENERATOR,),
+    cases.DisposalCertified.kind: (_FACILITY | _GENERATOR,),
+    cases.Contested.kind: (_PARTY | _AUTHORITY,),
     CorrectionProposed.kind: (_PARTY,),
     CorrectionConsented.kind: (_PARTY,),
     CorrectionDeclined.kind: (_PARTY,),
@@ -124,19 +135,31 @@ SIGNERS: dict[str, tuple[Roles, ...]] = {
 ASSURANCE = {"custodial": 0, "service": 0, "device": 1, "certificate": 2}
 
 
-def signers(event: Event) -> Iterator[Problem]:
-    """Yield problems of the number of actors and of their roles, for the kind of event."""
+# Giver and taker may be one party: a generator or facility that carries itself.
+_MAY_BE_ONE = {HandedOver.kind, Returned.kind, cases.Forwarded.kind}
+
+
+def signers(event: Event, body: Body) -> Iterator[Problem]:
+    """Yield problems of the number of actors and of their roles, for the kind of event.
+
+    Fewer may sign when others signed by hand, or when giver and taker are one party; whose place each of them
+    takes is known only with the manifest (`manifest.signing`).
+    """
     expected = SIGNERS[event.kind]
-    if len(event.actors) != len(expected):
+    fewer = bool(getattr(body, "on_paper", ())) or event.kind in _MAY_BE_ONE
+    if len(event.actors) > len(expected) or (len(event.actors) < len(expected) and not fewer):
         yield Problem("manifest.actors_wrong", "/actors", {"expected": len(expected)})
         return
-    for index, (actor, roles) in enumerate(zip(event.actors, expected, strict=True)):
+    places = expected
+    if len(event.actors) < len(expected):
+        places = (frozenset().union(*expected),) * len(event.actors)
+    for index, (actor, roles) in enumerate(zip(event.actors, places, strict=True)):
         if actor.role not in roles:
             facts = {"role": actor.role, "expected": ", ".join(sorted(roles))}
             yield Problem("manifest.role_wrong", f"/actors/{index}/role", facts)
 
 
-def acting(reads: Reads, event: Event, keys: tuple[Key, ...]) -> Iterator[Problem]:
+def acting(reads: Reads, event: Event, body: Body, keys: tuple[Key, ...]) -> Iterator[Problem]:
     """Yield problems of who acts: unknown or not admitted, without the role, or without a mandate."""
     on = local_date(event.occurred_at)
     for index, (actor, key) in enumerate(zip(event.actors, keys, strict=True)):
@@ -146,7 +169,7 @@ def acting(reads: Reads, event: Event, keys: tuple[Key, ...]) -> Iterator[Proble
                 yield Problem("manifest.mandate_missing", f"{path}/kid", {"party": actor.party})
             continue
         yield from _party(reads, event, actor, on, path)
-        yield from _key(reads, event, index, key)
+        yield from _key(reads, event, body, index, key)
 
 
 def _party(reads: Reads, event: Event, actor: Actor, on: date, path: str) -> Iterator[Problem]:
@@ -172,11 +195,15 @@ def _begins(event: Event) -> bool:
     return event.kind in _BEGINNINGS or (event.kind == HandedOver.kind and event.body.get("leg") == 1)
 
 
-def _key(reads: Reads, event: Event, index: int, key: Key) -> Iterator[Problem]:
+def _key(reads: Reads, event: Event, body: Body, index: int, key: Key) -> Iterator[Problem]:
     actor, on = event.actors[index], local_date(event.occurred_at)
     if (actor.role == Role.SERVICE) != (key.custody == "service"):
         yield Problem("manifest.service_key_only", f"/actors/{index}/kid")
     if key.party == actor.party:
         return
-    if not mandated(reads, actor.party, key.party, actor.role, on, manifest=event.stream):
+    if mandated(reads, actor.party, key.party, actor.role, on, manifest=event.stream):
+        return
+    if not stands_on_paper(body, actor.party):
         yield Problem("manifest.mandate_missing", f"/actors/{index}/kid", {"party": actor.party})
+    elif not may_enter(reads, event, body, key.party):
+        yield Problem("manifest.helper_not_allowed", f"/actors/{index}/kid", {"party": key.party})

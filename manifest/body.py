@@ -5,6 +5,7 @@ A body is read strictly: no number from text, no unknown field, every wrong fiel
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, ClassVar, Self
 
@@ -13,6 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 from pydantic_core import PydanticCustomError
 
 from ledger.errors import Malformed, Problem
+from manifest.vocabulary import Document, Entering
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -48,6 +50,8 @@ Year = Annotated[int, Field(ge=2000, le=2200)]
 Day = Annotated[date, BeforeValidator(_read_date)]
 
 STRICT = ConfigDict(strict=True, extra="forbid")
+# Fields that came to a kind after its first events: what they say by default is left out when written.
+_NEUTRAL: dict[str, Any] = {"on_paper": [], "listed": [], "document": Document.MANIFEST.value}
 
 
 class Body:
@@ -67,10 +71,29 @@ class Body:
         return read
 
     def write(self) -> dict[str, Any]:
-        """Return the body: fields that are None are left out."""
+        """Return the body: fields that are None, or neutral and younger than their kind, are left out."""
         dumped = _adapter(type(self)).dump_python(self, mode="json", exclude_none=True)
         assert isinstance(dumped, dict)
-        return dumped
+        return {
+            name: value for name, value in dumped.items() if name not in _NEUTRAL or value != _NEUTRAL[name]
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnPaper:
+    """A party whose word for an act stands on paper, or was taken down for it: the photo's hash."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    party: Id
+    sha256: Sha256
+    how: Entering
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed(Body):
+    """An act that a party may also sign by hand: ``on_paper`` names each party that did."""
+
+    on_paper: Annotated[tuple[OnPaper, ...], Field(max_length=61)] = ()
 
 
 _ADAPTERS: dict[type[Body], TypeAdapter[Any]] = {}

@@ -58,7 +58,10 @@ class Correction:
 class Manifest:
     """What is known of a manifest; ``held`` has the grams of each line by slot and lot, zeros left out.
 
-    ``last_at`` is the attested time of the newest act: no later act may lie before it.
+    ``last_at`` is the attested time of the newest act: no later act may lie before it. ``vehicles`` gives the
+    grams, as declared, of each line in each vehicle on the road, ``gate`` the plates that have arrived;
+    ``treated_by`` is the facility that treated last, ``on_paper`` counts the acts that somebody signed by
+    hand.
     ``tolerance_permille`` is the tolerance under which the load was decided on.
     """
 
@@ -72,6 +75,14 @@ class Manifest:
     decided_at: datetime | None = None
     completed_at: datetime | None = None
     last_at: datetime | None = None
+    forwarded_at: datetime | None = None
+    received_second_at: datetime | None = None
+    storage_notified_at: datetime | None = None
+    exported_at: datetime | None = None
+    treated_by: str | None = None
+    on_paper: int = 0
+    vehicles: Mapping[str, Mapping[int, int]] = field(default_factory=lambda: MappingProxyType({}))
+    gate: frozenset[str] = frozenset()
     tolerance_permille: int | None = None
     corrections: Mapping[str, Correction] = field(default_factory=lambda: MappingProxyType({}))
     settled: frozenset[str] = frozenset()
@@ -101,6 +112,24 @@ class Manifest:
         """Return what each lot of a line has in a slot, in the order of its lots."""
         return [(lot, self.held.get((line.number, slot, lot), 0)) for lot in line.lots]
 
+    def site_of(self, line: Line) -> str:
+        """Return the site of the facility that has a line in hand, or is to have it."""
+        second = self.registered.second
+        if line.mass.second is None or second is None:
+            return self.registered.facility_site
+        return second.site
+
+    def facility_of(self, line: Line) -> str:
+        """Return the facility that has a line in hand, or is to have it."""
+        second = self.registered.second
+        return self.registered.facility if line.mass.second is None or second is None else second.party
+
+    def brings_back(self, line: Line) -> str | None:
+        """Return who carries what was refused of a line; None when nothing is on its way back."""
+        if not line.mass.outstanding_g:
+            return None
+        return self.holder if line.mass.second is None else line.mass.second.taker
+
     @property
     def left_g(self) -> int:
         """Accepted grams that no final method has treated."""
@@ -109,4 +138,4 @@ class Manifest:
     @property
     def refused_g(self) -> int:
         """Refused grams that are not back at the generator's."""
-        return sum(line.mass.refused_g for line in self.lines if not line.mass.returned)
+        return sum(line.mass.outstanding_g for line in self.lines)

@@ -13,10 +13,10 @@ from manifest.accounts import Posting, Slot, allocate, move
 from manifest.body import Body
 from manifest.consignment import Correction, Line, Manifest
 from manifest.events import CorrectionConsented, CorrectionDeclined, CorrectionProposed
-from manifest.postings import Terms, decided, shared, source_of
+from manifest.postings import Terms, decided, shared
 from manifest.quantity import LineMass, correct_net, difference, resolve
 from manifest.rules import plate_of_leg
-from manifest.vocabulary import Account, Consent, CorrectedField, LotKind, Reason
+from manifest.vocabulary import Account, Consent, CorrectedField, Reason
 
 # What a correction of a field needs before it takes effect.
 CONSENT: dict[CorrectedField, Consent] = {
@@ -113,11 +113,11 @@ def corrected(before: Manifest, correction: CorrectionProposed, terms: Terms) ->
         return ()
     line, mass = corrected_mass(before, correction)
     if correction.field is CorrectedField.DIFFERENCE:
-        return tuple(_resolved(before, line, terms.kind_of))
+        return tuple(_resolved(before, line, terms))
     tolerance = before.tolerance_permille or 0
-    made = decided(before, line, line.mass.accepted_g or 0, tolerance, terms.kind_of)
+    made = decided(before, line, line.mass.accepted_g or 0, tolerance, terms.source)
     reversed_ = [replace(posting, grams=-posting.grams, reason=Reason.REVERSED) for posting in made]
-    again = decided(before, replace(line, mass=mass), mass.accepted_g or 0, tolerance, terms.kind_of)
+    again = decided(before, replace(line, mass=mass), mass.accepted_g or 0, tolerance, terms.source)
     return (*reversed_, *again)
 
 
@@ -131,7 +131,7 @@ def corrected_mass(before: Manifest, correction: CorrectionProposed) -> tuple[Li
     return line, correct_net(line.mass, correction.net_g)
 
 
-def _resolved(before: Manifest, line: Line, kind_of: Callable[[str], LotKind]) -> Iterator[Posting]:
+def _resolved(before: Manifest, line: Line, terms: Terms) -> Iterator[Posting]:
     """Yield what an explained difference becomes: lots restated down, or a surplus put where it really is.
 
     Only the difference itself moves: what was treated without a permit line stays unexplained, whoever
@@ -147,8 +147,7 @@ def _resolved(before: Manifest, line: Line, kind_of: Callable[[str], LotKind]) -
     shares = shared(surplus_g, line.drawn)
     if surplus_g < 0:
         for lot, part in shares:
-            source = source_of(kind_of(lot), registered.site)
-            yield from move(lot, -part, unexplained, source, Reason.RESOLVED, line=line.number)
+            yield from move(lot, -part, unexplained, terms.source(lot), Reason.RESOLVED, line=line.number)
         return
     held = {slot: sum(grams for _, grams in before.on_line(line, slot)) for slot in (interim, treated)}
     accepted_g = mass.accepted_g or 0
@@ -156,14 +155,15 @@ def _resolved(before: Manifest, line: Line, kind_of: Callable[[str], LotKind]) -
     credited_g = mass.treated_g - mass.without_basis_g - held[treated]
     in_accounts = sum(grams for _, grams in before.on_line(line, at_facility)) + held[interim]
     untreated_g = mass.left_g - in_accounts
-    back = Slot(Account.STORED, registered.site)
-    targets = (
-        (treated, credited_g, mass.last_method),
-        (at_facility, untreated_g, None),
-        (back if mass.returned else Slot(Account.IN_TRANSIT, before.holder), refused_g, None),
+    carried = Slot(Account.IN_TRANSIT, before.holder)
+    targets: tuple[tuple[Callable[[str], Slot], int, str | None], ...] = (
+        (lambda _: treated, credited_g, mass.last_method),
+        (lambda _: at_facility, untreated_g, None),
+        (terms.store if mass.returned else lambda _: carried, refused_g, None),
     )
-    for target, wanted, method in targets:
+    for target_of, wanted, method in targets:
         poured = allocate(wanted, shares)
         shares = [(lot, grams - part) for (lot, grams), (_, part) in zip(shares, poured, strict=True)]
         for lot, part in poured:
+            target = target_of(lot)
             yield from move(lot, part, unexplained, target, Reason.RESOLVED, line=line.number, method=method)

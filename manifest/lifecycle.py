@@ -11,7 +11,16 @@ from types import MappingProxyType
 from ledger.errors import Conflict, Problem, RuleBroken
 from manifest import corrections, quantity
 from manifest.accounts import Posting
-from manifest.body import Body
+from manifest.body import Body, Signed
+from manifest.cases import abroad, carriage, second
+from manifest.cases.events import (
+    DisposalCertified,
+    Exported,
+    Forwarded,
+    ReceivedSecond,
+    StorageNotified,
+    Transshipped,
+)
 from manifest.consignment import Leg, Line, Manifest
 from manifest.events import (
     Accepted,
@@ -55,6 +64,22 @@ TRANSITIONS: dict[tuple[Status, type[Body]], Status] = {
     (Status.ACCEPTED, Returned): Status.ACCEPTED,
     (Status.IN_TREATMENT, Returned): Status.IN_TREATMENT,
     (Status.COMPLETED, Returned): Status.COMPLETED,
+    # A load in several vehicles: `manifest.cases.carriage`.
+    (Status.IN_TRANSIT, Transshipped): Status.IN_TRANSIT,
+    (Status.ARRIVED, Transshipped): Status.ARRIVED,
+    (Status.ARRIVED, Arrived): Status.ARRIVED,
+    # On to a second facility: `manifest.cases.second`.
+    (Status.ACCEPTED, Forwarded): Status.ACCEPTED,
+    (Status.IN_TREATMENT, Forwarded): Status.IN_TREATMENT,
+    (Status.ACCEPTED, ReceivedSecond): Status.IN_TREATMENT,
+    (Status.IN_TREATMENT, ReceivedSecond): Status.IN_TREATMENT,
+    # Stored for longer than half a year: `manifest.cases.notice`.
+    (Status.ACCEPTED, StorageNotified): Status.ACCEPTED,
+    (Status.IN_TREATMENT, StorageNotified): Status.IN_TREATMENT,
+    # Treated abroad: `manifest.cases.abroad`.
+    (Status.IN_TRANSIT, Exported): Status.EXPORTED,
+    (Status.EXPORTED, DisposalCertified): Status.EXPORTED,
+    (Status.EXPORTED, Completed): Status.COMPLETED,
     # A correction never moves a manifest.
     **{(status, event): status for status in _CORRECTABLE for event in _CORRECTIONS},
 }
@@ -78,9 +103,15 @@ def step(
     table and RuleBroken when the masses do not allow the act.
     """
     status = next_status(before.status, type(event))
-    after = replace(_apply(before, event, at, by, terms), status=status, last_at=at)
+    on_paper = before.on_paper + (1 if isinstance(event, Signed) and event.on_paper else 0)
+    after = replace(_apply(before, event, at, by, terms), status=status, last_at=at, on_paper=on_paper)
     # Only masses that add up can be divided over lots, so they are judged first.
-    made = (*postings(before, event, terms), *corrections.made(before, event, by, terms))
+    made = (
+        *postings(before, event, terms),
+        *second.postings(before, event, terms),
+        *abroad.postings(before, event),
+        *corrections.made(before, event, by, terms),
+    )
     held = dict(before.held)
     post(held, made)
     return replace(after, held=MappingProxyType(held)), made
@@ -99,25 +130,43 @@ def _apply(before: Manifest, event: Body, at: datetime, by: str, terms: Terms) -
                 vehicle_plate=event.vehicle_plate,
                 at=at,
             )
-            return replace(before, legs=(*before.legs, leg))
-        case Arrived():
-            return replace(before, arrived_at=at)
+            vehicles = carriage.loaded(before, event.vehicle_plate)
+            return replace(before, legs=(*before.legs, leg), vehicles=vehicles)
         case Weighed():
             net = {item.line: item.net_g for item in event.lines}
             return before.with_masses(quantity.weigh(line.mass, net[line.number]) for line in before.lines)
         case Accepted() | Refused():
             return replace(_decide(before, event, terms), decided_at=at)
         case Returned():
-            return before.with_masses(quantity.give_back(line.mass) for line in before.lines)
+            return before.with_masses(_given_back(before, line, event.giver) for line in before.lines)
         case Treated():
-            return _treat(before, event, terms)
+            return replace(_treat(before, event, terms), treated_by=by)
         case Completed():
             if before.left_g:
                 raise RuleBroken(Problem("manifest.not_all_treated", "", {"left_g": before.left_g}))
             return replace(before, completed_at=at)
         case CorrectionProposed() | CorrectionConsented() | CorrectionDeclined():
             return corrections.correct(before, event, by)
+    return _apply_case(before, event, at)
+
+
+def _apply_case(before: Manifest, event: Body, at: datetime) -> Manifest:
+    match event:
+        case Arrived() | Transshipped():
+            return carriage.apply(before, event, at)
+        case Forwarded() | ReceivedSecond():
+            return second.apply(before, event, at)
+        case Exported() | DisposalCertified():
+            return abroad.apply(before, event, at)
+        case StorageNotified():
+            return replace(before, storage_notified_at=at)
     return before
+
+
+def _given_back(before: Manifest, line: Line, giver: str) -> LineMass:
+    if before.brings_back(line) != giver:
+        return line.mass
+    return quantity.give_back(line.mass) if line.mass.second is None else quantity.give_back_second(line.mass)
 
 
 def _decide(before: Manifest, event: Accepted | Refused, terms: Terms) -> Manifest:

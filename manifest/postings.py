@@ -23,7 +23,7 @@ from manifest.events import (
     SelfTreated,
     Treated,
 )
-from manifest.quantity import credited, difference
+from manifest.quantity import Difference, credited, difference
 from manifest.vocabulary import Account, LotId, LotKind, Reason
 
 
@@ -99,35 +99,32 @@ def postings(before: Manifest, event: object, terms: Terms) -> tuple[Posting, ..
     """Return the postings of a manifest's act, judged on the manifest before it; none for most acts."""
     match event:
         case HandedOver():
-            return _handed_over(before, event)
+            return _handed_over(before, event, terms)
         case Accepted() | Refused():
             accepted = {item.line: item.accepted_g for item in getattr(event, "lines", ())}
             return tuple(
                 posting
                 for line in before.lines
                 for posting in decided(
-                    before, line, accepted.get(line.number, 0), terms.tolerance_permille, terms.kind_of
+                    before, line, accepted.get(line.number, 0), terms.tolerance_permille, terms.source
                 )
             )
         case Returned():
-            carried = Slot(Account.IN_TRANSIT, before.holder)
-            stored = Slot(Account.STORED, before.registered.site)
-            return _all_of(before, carried, stored, Reason.RETURNED)
+            return tuple(_returned(before, event, terms))
         case Treated():
             return _treated(before, event, terms)
     return ()
 
 
-def _handed_over(before: Manifest, event: HandedOver) -> tuple[Posting, ...]:
+def _handed_over(before: Manifest, event: HandedOver, terms: Terms) -> tuple[Posting, ...]:
     target = Slot(Account.IN_TRANSIT, event.taker)
     if before.legs:
         return _all_of(before, Slot(Account.IN_TRANSIT, event.giver), target, Reason.HANDED_OVER)
-    source = Slot(Account.STORED, before.registered.site)
     return tuple(
         posting
         for line in before.lines
         for lot, grams in line.drawn
-        for posting in move(lot, grams, source, target, Reason.HANDED_OVER, line=line.number)
+        for posting in move(lot, grams, terms.store(lot), target, Reason.HANDED_OVER, line=line.number)
     )
 
 
@@ -142,35 +139,57 @@ def _all_of(before: Manifest, source: Slot, target: Slot, reason: Reason) -> tup
     )
 
 
+def _returned(before: Manifest, event: Returned, terms: Terms) -> Iterator[Posting]:
+    """Yield what brings each refused line back to where its lots are at home."""
+    carried = Slot(Account.IN_TRANSIT, event.giver)
+    for line in before.lines:
+        if before.brings_back(line) == event.giver:
+            for lot, grams in before.on_line(line, carried):
+                yield from move(lot, grams, carried, terms.store(lot), Reason.RETURNED, line=line.number)
+
+
 def decided(
-    before: Manifest, line: Line, accepted_g: int, tolerance_permille: int, kind_of: Callable[[str], LotKind]
+    before: Manifest, line: Line, accepted_g: int, tolerance_permille: int, source: Callable[[str], Slot]
 ) -> Iterator[Posting]:
-    """Yield the postings of one line at the scale: restated or unexplained first, then what is accepted.
+    """Yield the postings of one line at the scale of the first facility.
 
-    What is refused stays in transit, in the hands of whoever brought it. Until this act all that the line
-    drew is in transit, so the shares are those of the signed register event.
+    Until this act all that the line drew is in transit, so the shares are those of the signed register event.
     """
-    registered = before.registered
-    carried = Slot(Account.IN_TRANSIT, before.holder)
-    unexplained = Slot(Account.UNEXPLAINED, registered.facility_site)
-    at_facility = Slot(Account.AT_FACILITY, registered.facility_site)
     found = difference(line.mass.declared_g, line.mass.arrived_g, tolerance_permille)
-    numbered: dict[str, Any] = {"line": line.number}
+    carried = Slot(Account.IN_TRANSIT, before.holder)
+    taken_g = credited(accepted_g, found.unexplained_g)
+    site = before.registered.facility_site
+    yield from at_scale(line.number, line.drawn, found, taken_g, carried=carried, site=site, source=source)
 
-    for lot, part in shared(found.restated_g, line.drawn):
-        source = source_of(kind_of(lot), registered.site)
-        yield from move(lot, part, source, carried, Reason.RESTATED, **numbered)
-    for lot, part in shared(found.unexplained_g, line.drawn):
+
+def at_scale(
+    number: int,
+    shares: Sequence[tuple[LotId, int]],
+    found: Difference,
+    taken_g: int,
+    *,
+    carried: Slot,
+    site: str,
+    source: Callable[[str], Slot],
+) -> Iterator[Posting]:
+    """Yield the postings of a line that is weighed and taken at a site: the difference first, then the rest.
+
+    ``shares`` is what each lot has in the hands of whoever carried it there; what is not taken stays there.
+    """
+    unexplained = Slot(Account.UNEXPLAINED, site)
+    numbered: dict[str, Any] = {"line": number}
+    for lot, part in shared(found.restated_g, shares):
+        yield from move(lot, part, source(lot), carried, Reason.RESTATED, **numbered)
+    for lot, part in shared(found.unexplained_g, shares):
         if part > 0:
-            source = source_of(kind_of(lot), registered.site)
-            yield from move(lot, part, source, unexplained, Reason.DIFFERENCE, **numbered)
+            yield from move(lot, part, source(lot), unexplained, Reason.DIFFERENCE, **numbered)
         else:
             yield from move(lot, -part, carried, unexplained, Reason.DIFFERENCE, **numbered)
 
-    moved = dict(shared(found.restated_g + min(found.unexplained_g, 0), line.drawn))
-    left = [(lot, grams + moved.get(lot, 0)) for lot, grams in line.drawn]
-    for lot, part in allocate(credited(accepted_g, found.unexplained_g), left):
-        yield from move(lot, part, carried, at_facility, Reason.ACCEPTED, **numbered)
+    moved = dict(shared(found.restated_g + min(found.unexplained_g, 0), shares))
+    left = [(lot, grams + moved.get(lot, 0)) for lot, grams in shares]
+    for lot, part in allocate(taken_g, left):
+        yield from move(lot, part, carried, Slot(Account.AT_FACILITY, site), Reason.ACCEPTED, **numbered)
 
 
 def shared(grams: int, shares: Sequence[tuple[LotId, int]]) -> list[tuple[LotId, int]]:
@@ -181,13 +200,13 @@ def shared(grams: int, shares: Sequence[tuple[LotId, int]]) -> list[tuple[LotId,
 
 
 def _treated(before: Manifest, event: Treated, terms: Terms) -> tuple[Posting, ...]:
-    site = before.registered.facility_site
-    fresh, interim = Slot(Account.AT_FACILITY, site), Slot(Account.INTERIM, site)
     held = dict(before.held)
     made: list[Posting] = []
     for index, part in enumerate(event.parts):
         line = before.line(part.line)
         assert line is not None, "rules have seen every line"
+        site = before.site_of(line)
+        fresh, interim = Slot(Account.AT_FACILITY, site), Slot(Account.INTERIM, site)
         final = terms.is_final(part.methods)
         target, reason = interim, Reason.INTERIM if part.batch is None else Reason.BATCHED
         if final and terms.permits(line.declared.code, part.methods, part.treated_on):

@@ -34,7 +34,7 @@ class LineMass:
     into a batch, whose outputs have a fate of their own. ``without_basis_g``
     is what of ``treated_g`` no permit line covers; ``last_method`` is the last method of the newest part
     that one does. ``resolved`` tells that the unexplained difference has been explained, ``returned`` that
-    what was refused is back.
+    what was refused is back. ``exported_g`` left the country and is treated where no scale of ours stands.
     """
 
     declared_g: int
@@ -49,6 +49,7 @@ class LineMass:
     resolved: bool = False
     last_method: str | None = None
     second: SecondMass | None = None
+    exported_g: int | None = None
 
     def __post_init__(self) -> None:
         good = (
@@ -68,9 +69,9 @@ class LineMass:
 
     @property
     def due_g(self) -> int:
-        """What is to be treated: what the facility that has the line accepted, or what is on the way there."""
+        """What is to be treated: what the facility that has the line accepted, or is on the way there."""
         if self.second is None:
-            return self.accepted_g or 0
+            return self.accepted_g or self.exported_g or 0
         return self.second.forwarded_g if self.second.accepted_g is None else self.second.accepted_g
 
     @property
@@ -154,6 +155,11 @@ def give_back(line: LineMass) -> LineMass:
     return replace(line, returned=True) if line.refused_g else line
 
 
+def send_abroad(line: LineMass) -> LineMass:
+    """Record that a line has left the country, as declared."""
+    return replace(line, exported_g=line.declared_g)
+
+
 def forward(line: LineMass, taker: str, path: str) -> LineMass:
     """Send a line on to the second facility; raise RuleBroken unless it is whole and nothing has touched it.
 
@@ -168,7 +174,7 @@ def forward(line: LineMass, taker: str, path: str) -> LineMass:
 
 
 def receive_second(line: LineMass, net_g: int, accepted_g: int, refused_g: int, path: str) -> LineMass:
-    """Record what the second facility weighed and decided; raise RuleBroken unless its parts are the whole."""
+    """Record what the second facility weighed and decided; raise RuleBroken unless parts are the whole."""
     second = line.second
     if second is None or second.accepted_g is not None:
         raise RuleBroken(Problem("manifest.line_not_forwarded", path))

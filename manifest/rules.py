@@ -4,17 +4,19 @@ Each takes facts that were looked up before, and no rule stops at the first mist
 gets them all, each with its path.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from ledger.errors import Fact, Problem
+from manifest.cases.parts import ARTICLE, ONLY_TWO
 from manifest.consignment import Manifest
 from manifest.events import (
     Accepted,
     HandedOver,
     LineDeclared,
     Registered,
+    Returned,
     Treated,
     Weighed,
 )
@@ -173,11 +175,17 @@ def road_limit(mass_g: int, reference: Reference, on: date, path: str) -> Iterat
 
 
 def draws(
-    lines_declared: Sequence[LineDeclared], site: str, lots: Mapping[str, LotFacts], on: date
+    lines_declared: Sequence[LineDeclared],
+    site: str,
+    lots: Mapping[str, LotFacts],
+    on: date,
+    *,
+    also: Collection[str] = (),
 ) -> Iterator[Problem]:
     """Yield problems of the lots drawn from: unknown, of another site, code or time, or with too little left.
 
-    Lines may share a lot, so what is left of it for a line is what the lines before have left.
+    Lines may share a lot, so what is left of it for a line is what the lines before have left. ``also`` are
+    the sites on the manifest's list.
     """
     drawn: dict[str, int] = {}
     for index, line in enumerate(lines_declared):
@@ -186,7 +194,7 @@ def draws(
             lot = lots.get(draw.lot)
             if lot is None:
                 yield Problem("manifest.lot_unknown", f"{path}/lot")
-            elif lot.site != site:
+            elif lot.site != site and lot.site not in also:
                 yield Problem("manifest.lot_elsewhere", f"{path}/lot")
             elif lot.code != line.code:
                 yield Problem("manifest.lot_of_other_code", f"{path}/lot", {"code": lot.code})
@@ -202,26 +210,38 @@ def draws(
 
 
 def permitted(
-    event: Registered, permit: Permit | None, used_g: Mapping[str, int], on: date
+    event: Registered,
+    permit: Permit | None,
+    used_g: Mapping[str, int],
+    on: date,
+    *,
+    party: str | None = None,
+    kinds: Collection[PermitKind] = frozenset({PermitKind.TREATMENT}),
+    only: Collection[int] | None = None,
+    by_methods: bool = True,
+    path: str = "/body/permit",
 ) -> Iterator[Problem]:
-    """Yield problems of the facility's permit: party, date, code, method, what is left of the year.
+    """Yield problems of a permit: party, kind, date, code, method, what is left of the year.
 
     Source: Luật BVMT 72/2020/QH14 Điều 85(2): only the quantity and type in the permit. ``used_g`` is what
-    was accepted under each code this year (decision B12).
+    was accepted under each code this year (decision B12). The permit is the first facility's unless ``party``
+    says otherwise; ``only`` are the lines that are held against it, all of them when it is None.
     """
-    if permit is None or permit.party != event.facility or permit.kind is not PermitKind.TREATMENT:
-        yield Problem("manifest.permit_unknown", "/body/permit")
+    if permit is None or permit.party != (party or event.facility) or permit.kind not in kinds:
+        yield Problem("manifest.permit_unknown", path)
         return
     if not permit.valid_on(on):
-        yield Problem("manifest.permit_not_valid", "/body/permit", {"valid_to": permit.valid_to.isoformat()})
+        yield Problem("manifest.permit_not_valid", path, {"valid_to": permit.valid_to.isoformat()})
         return
     wanted: dict[str, int] = {}
     for index, line in enumerate(event.lines):
+        if only is not None and line.line not in only:
+            continue
         allowed = permit.lines.get(line.code)
         if allowed is None:
             yield Problem("manifest.permit_lacks_code", f"/body/lines/{index}/code", {"code": line.code})
             continue
-        for method in sorted(set(line.planned_methods) - set(allowed[0])):
+        for method in sorted(set(line.planned_methods) - set(allowed[0])) if by_methods else ():
             lacking = {"code": line.code, "method": method}
             yield Problem("manifest.permit_lacks_method", f"/body/lines/{index}/planned_methods", lacking)
         wanted[line.code] = wanted.get(line.code, 0) + line.mass_g
@@ -236,14 +256,15 @@ def carriers(
 ) -> Iterator[Problem]:
     """Yield problems of who is to carry.
 
-    The generator itself, the facility, or a carry-only permit holder whose linkage with the facility is
+    The generator itself, a facility, or a carry-only permit holder whose linkage with the facility is
     approved; at most two permit holders take part (Luật BVMT Điều 83(4), 85(5); NĐ 08/2022 Điều 73;
-    decision B13).
+    decision B13). With a second facility those two are the facilities.
     """
-    holders = {event.facility}
+    facilities = {event.facility} | ({event.second.party} if event.second else set())
+    holders = set(facilities)
     for index, carrier in enumerate(event.carriers):
         path = f"/body/carriers/{index}"
-        if carrier.party in {event.generator, event.facility}:
+        if carrier.party == event.generator or carrier.party in facilities:
             continue
         holders.add(carrier.party)
         permit = permits.get(carrier.permit or "")
@@ -267,7 +288,8 @@ def carriers(
         if not good:
             yield Problem("manifest.approval_missing", f"{path}/approval")
     if len(holders) > 2:  # noqa: PLR2004  Điều 73(2): at most two
-        yield Problem("manifest.too_many_permit_holders", "/body/carriers", {"limit": 2})
+        code = "manifest.too_many_permit_holders" if event.second is None else ONLY_TWO
+        yield Problem(code, "/body/carriers", {"limit": 2, "article": ARTICLE})
 
 
 def hand_over(before: Manifest, event: HandedOver, reference: Reference, on: date) -> Iterator[Problem]:
@@ -296,6 +318,16 @@ def plate_of_leg(before: Manifest, text: str, number: int, path: str) -> Iterato
     """Yield a problem when a leg went by road and this cannot be its vehicle's plate."""
     if any(leg.vehicle_kind is VehicleKind.ROAD for leg in before.legs[number - 1 : number]):
         yield from plate(text, path)
+
+
+def way_back(before: Manifest, event: Returned) -> Iterator[Problem]:
+    """Yield problems of a return: who has what was refused in hand, and in which vehicle."""
+    if before.refused_g == 0:
+        yield Problem("manifest.nothing_refused", "")
+    elif event.giver not in {before.brings_back(line) for line in before.lines}:
+        holder = next(who for line in before.lines if (who := before.brings_back(line)))
+        yield Problem("manifest.giver_not_holder", "/body/giver", {"holder": holder})
+    yield from plate_of_leg(before, event.vehicle_plate, len(before.legs), "/body/vehicle_plate")
 
 
 def every_line(before: Manifest, event: Weighed | Accepted) -> Iterator[Problem]:

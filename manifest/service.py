@@ -20,6 +20,8 @@ from manifest import authority, lookups, rules
 from manifest.accounts import Posting, balanced
 from manifest.acts import judge_act
 from manifest.body import Body
+from manifest.cases import contest, on_paper
+from manifest.cases.events import Contested
 from manifest.events import GENERATION_EVENTS, MANIFEST_EVENTS, PdfIssued, Registered, read_body
 from manifest.lots import following
 from manifest.lots.batches import judge_batch
@@ -32,7 +34,7 @@ from manifest.views import BALANCE, LOT, MANIFEST, PDF, POSTING
 from manifest.vocabulary import local_date
 
 # Streams that belong to the log, its rules, keys and documents, whatever a party may call its own things.
-_RESERVED = re.compile(r"(log|reference|anchors|erasures)$|(rule|key|pdf):")
+_RESERVED = re.compile(r"(log|reference|anchors|erasures)$|(rule|key|pdf|contest):")
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -50,9 +52,9 @@ class Judge:
         skew = reference.rule("clock_skew_s", local_date(now)).integer
         refuse(rules.not_ahead(event.occurred_at, now, skew))
         refuse(_form(reads, event, body), Malformed)
-        refuse(authority.signers(event), NotAllowed)
+        refuse(authority.signers(event, body), NotAllowed)
         if event.kind != "log.opened.v1":
-            refuse(authority.acting(reads, event, act.keys), NotAllowed)
+            refuse(authority.acting(reads, event, body, act.keys), NotAllowed)
         refuse(rules.letters(event.body))
         changes: Sequence[Change]
         made: Sequence[Posting] = ()
@@ -65,6 +67,8 @@ class Judge:
                 changes, made = judge_batch(reads, event, body, reference)
             elif isinstance(body, PdfIssued):
                 changes = _pdf(reads, body)
+            elif isinstance(body, Contested):
+                changes = contest.judge_contest(reads, event, body, reference)
             else:
                 changes = register.judge(reads, event, body, act.keys, reference)
         except ReferenceRefused as refused:  # a limit that did not exist yet when the act is said to be
@@ -74,7 +78,8 @@ class Judge:
         passed, credited = following.passed_on(reads, event, made)
         made = [*made, *credited]
         assert balanced(made), f"postings of {event.kind} do not sum to zero"
-        return (*changes, *passed, *_posted(reads, made, event.occurred_at))
+        entered = on_paper.entered(event, body, act.keys)
+        return (*changes, *entered, *passed, *_posted(reads, made, event.occurred_at))
 
 
 def _form(reads: Reads, event: Event, body: Body) -> Iterator[Problem]:
@@ -93,13 +98,32 @@ def _form(reads: Reads, event: Event, body: Body) -> Iterator[Problem]:
         good = event.stream == getattr(body, "batch", None)
         taken = _named(reads, event.stream, LOT, MANIFEST)
     else:
-        own = f"pdf:{body.manifest}" if isinstance(body, PdfIssued) else register.stream_of(body)
+        own = stream_of(body)
         good = event.stream == own
-        named = event.kind.split(".")[0] in {"log", "edition", "rule", "key", "pdf", "checkpoint", "personal"}
+        named = event.kind.split(".")[0] in {
+            "log",
+            "edition",
+            "rule",
+            "key",
+            "pdf",
+            "checkpoint",
+            "personal",
+            "act",
+        }
         reserved = not named and _RESERVED.match(event.stream) is not None
         taken = reserved or _UUID7.fullmatch(event.stream) is not None
     if taken or not good:
         yield Problem("manifest.stream_wrong", "/stream")
+
+
+def stream_of(body: Body) -> str | None:
+    """Return the one stream in which an event belongs that is of no manifest, lot or batch."""
+    match body:
+        case PdfIssued():
+            return f"pdf:{body.manifest}"
+        case Contested():
+            return contest.stream_of(body)
+    return register.stream_of(body)
 
 
 def _named(reads: Reads, stream: str, *tables: Table) -> bool:

@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 
 from ledger.storage.store import table_of
 from manifest import tables as t
+from manifest.cases import views as cases
 from manifest.lots import views as lots
 from manifest.register import views as register
 from manifest.vocabulary import SOURCES
@@ -239,7 +240,11 @@ class LotView(SQLModel, table=True):
 
 
 class ManifestView(SQLModel, table=True):
-    """A manifest's head, status and clock."""
+    """A manifest's head, status and clock; ``on_paper`` and ``contested`` count its acts of that kind.
+
+    ``second`` is the second facility where one is planned, ``vehicle_plate`` that of the newest leg and
+    ``vehicles`` how many the load is in.
+    """
 
     __tablename__ = "manifest"
     __table_args__ = t.of_log(
@@ -247,6 +252,10 @@ class ManifestView(SQLModel, table=True):
         Index("manifest_generator", "log", "generator"),
         Index("manifest_facility", "log", "facility"),
         Index("manifest_status", "log", "status"),
+        Index("manifest_second", "log", "second"),
+        Index("manifest_round", "log", "round"),
+        Index("manifest_paper", "log", "paper_number"),
+        Index("manifest_plate", "log", "vehicle_plate"),
     )
     log: int = t.log()
     manifest: str = t.key(36)
@@ -272,6 +281,22 @@ class ManifestView(SQLModel, table=True):
     refused_g: int = t.whole()
     left_g: int = t.whole()
     corrections_open: int = t.small()
+    document: str = t.text(20)
+    paper_number: str | None = t.text(60, null=True)
+    second: str | None = t.text(null=True)
+    second_site: str | None = t.text(null=True)
+    export_country: str | None = t.text(2, null=True)
+    round: str | None = t.text(36, null=True)
+    round_net_g: int | None = t.whole(null=True)
+    collection_point: str | None = t.text(null=True)
+    vehicle_plate: str | None = t.text(60, null=True)
+    vehicles: int = t.small()
+    forwarded_at: t.Moment | None = t.moment(null=True)
+    received_second_at: t.Moment | None = t.moment(null=True)
+    storage_notified_at: t.Moment | None = t.moment(null=True)
+    exported_at: t.Moment | None = t.moment(null=True)
+    on_paper: int = t.small()
+    contested: int = t.small()
     seq: int = t.whole()
 
 
@@ -305,10 +330,14 @@ class ManifestLineView(SQLModel, table=True):
     treated_g: int = t.whole()
     interim_g: int = t.whole()
     batched_g: int = t.whole()
+    facility_site: str = t.text()
+    second_net_g: int | None = t.whole(null=True)
+    second_accepted_g: int | None = t.whole(null=True)
+    second_refused_g: int = t.whole()
 
 
 class ActView(SQLModel, table=True):
-    """An act of a manifest: who, when, with what assurance (0 account, 1 own key, 2 certificate)."""
+    """An act of a manifest: who, when, its assurance (-1 paper, 0 account, 1 own key, 2 certificate)."""
 
     __tablename__ = "act"
     __table_args__ = t.of_log()
@@ -379,7 +408,7 @@ _OWN: tuple[type[SQLModel], ...] = (
     ApprovalView, MandateView, NumberBlockView, PlanLineView, RuleView, EditionView, LotView, ManifestView,
     ManifestPartyView, ManifestLineView, ActView, PostingView, BalanceView, PdfView,
 )  # fmt: skip
-VIEWS: tuple[type[SQLModel], ...] = (*_OWN, *register.VIEWS, *lots.VIEWS)
+VIEWS: tuple[type[SQLModel], ...] = (*_OWN, *register.VIEWS, *lots.VIEWS, *cases.VIEWS)
 VIEW_TABLES: tuple[Table, ...] = tuple(table_of(view) for view in VIEWS)
 (
     ORGANISATION, IDENTIFIER, SITE, PERMIT, PERMIT_LINE, PERMIT_VEHICLE, PERMIT_USE, APPROVAL, MANDATE,

@@ -45,6 +45,7 @@ def terms(
         is_final=lambda methods: not FINAL.isdisjoint(methods),
         permits=lambda _code, methods, _on: set(methods) <= PERMITTED,
         kind_of=kind_of,
+        site_of=lambda _: SITE,
     )
 
 

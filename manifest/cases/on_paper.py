@@ -1,0 +1,66 @@
+"""Acts of a party that signed by hand: who may enter them for it, and what is kept of that.
+
+A commune, a carrier or the other side enters what stands on a signed slip, and names the photo by its hash
+(decision D23). Such an act has the lowest assurance and can be contested.
+"""
+
+from collections.abc import Iterator
+
+from ledger.format.event import Event
+from ledger.format.keys import Key
+from ledger.writing.changes import RECORDED_AT, SEQ, Change, Insert, Reads
+from manifest.body import Body, Signed
+from manifest.cases.views import ENTERED_ACT
+from manifest.events import MANIFEST_EVENTS, Registered
+from manifest.register.views import COLLECTION_POINT
+from manifest.views import MANIFEST_PARTY, ORGANISATION
+from manifest.vocabulary import Role
+
+# What stands on paper is worth less than an account: «hỗ trợ / trên giấy».
+ON_PAPER = -1
+_HELPERS = {Role.AUTHORITY, Role.TRANSPORTER, Role.TREATMENT_FACILITY}
+
+
+def stands_on_paper(body: Body, party: str) -> bool:
+    """Tell whether a party signed an act by hand."""
+    return isinstance(body, Signed) and any(one.party == party for one in body.on_paper)
+
+
+def may_enter(reads: Reads, event: Event, body: Body, helper: str) -> bool:
+    """Tell whether a party may enter an act that another signed by hand.
+
+    In a manifest an authority and whoever takes part; elsewhere an authority, who carries, who treats, and
+    who keeps a collection point.
+    """
+    row = reads.one(ORGANISATION, party=helper)
+    roles = set() if row is None else set(row["roles"].split(","))
+    if Role.AUTHORITY in roles:
+        return True
+    if isinstance(body, Registered):
+        parties = {body.generator, body.facility, *(carrier.party for carrier in body.carriers)}
+        return helper in parties or (body.second is not None and helper == body.second.party)
+    if isinstance(body, MANIFEST_EVENTS):
+        return bool(reads.rows(MANIFEST_PARTY, manifest=event.stream, party=helper))
+    return bool(_HELPERS & roles) or bool(reads.rows(COLLECTION_POINT, operator=helper))
+
+
+def entered(event: Event, body: Body, keys: tuple[Key, ...]) -> Iterator[Change]:
+    """Yield a row for each party that signed an act by hand, with those whose keys entered it."""
+    if not isinstance(body, Signed):
+        return
+    for one in {one.party: one for one in body.on_paper}.values():
+        others = {key.party for key in keys} - {one.party} or {one.party}
+        yield Insert(
+            ENTERED_ACT,
+            {
+                "seq": SEQ,
+                "party": one.party,
+                "stream": event.stream,
+                "kind": event.kind,
+                "how": one.how.value,
+                "sha256": one.sha256,
+                "entered_by": ",".join(sorted(others)),
+                "occurred_at": event.occurred_at,
+                "recorded_at": RECORDED_AT,
+            },
+        )
