@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from ledger.errors import Fact, Problem
-from manifest.cases.parts import ARTICLE, ONLY_TWO
+from manifest.cases.parts import ARTICLE
 from manifest.consignment import Manifest
 from manifest.events import (
     Accepted,
@@ -288,7 +288,7 @@ def carriers(
         if not good:
             yield Problem("manifest.approval_missing", f"{path}/approval")
     if len(holders) > 2:  # noqa: PLR2004  Điều 73(2): at most two
-        code = "manifest.too_many_permit_holders" if event.second is None else ONLY_TWO
+        code = "manifest.too_many_permit_holders" if event.second is None else "manifest.third_facility"
         yield Problem(code, "/body/carriers", {"limit": 2, "article": ARTICLE})
 
 

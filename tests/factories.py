@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from manifest import events as e
 from manifest.body import Body
+from manifest.cases import events as c
+from manifest.cases import parts
 from manifest.consignment import Manifest
 from manifest.lifecycle import step
 from manifest.postings import Terms
@@ -23,8 +25,9 @@ AT = datetime(2025, 4, 10, 3, 0, tzinfo=UTC)
 DAY = date(2025, 4, 10)
 CODE, OTHER_CODE = "17 02 03", "18 02 01"
 GENERATOR, FACILITY, CARRIER, STRANGER = "org:generator", "org:facility", "org:carrier", "org:stranger"
-SITE, FACILITY_SITE = "site:generator", "site:facility"
-PLATE = "29C-123.45"
+SECOND = "org:second"
+SITE, FACILITY_SITE, SECOND_SITE = "site:generator", "site:facility", "site:second"
+PLATE, OTHER_PLATE = "29C-123.45", "29H-678.90"
 CORRECTION = "019b0000-0000-7000-8000-00000000c001"
 FINAL = frozenset({"TC", "TĐ", "OH"})
 PERMITTED = frozenset({"TC", "SC", "TĐ"})
@@ -99,6 +102,29 @@ def _typical() -> dict[type[Body], dict[str, Any]]:
             "correction": CORRECTION, "field": CorrectedField.NET_MASS, "line": 2, "net_g": 990,
             "reason": "Đọc nhầm",
         },
+        c.Transshipped: {
+            "from_plate": PLATE, "to_plate": OTHER_PLATE, "lines": (parts.LineMoved(line=1, mass_g=400),),
+        },
+        c.Forwarded: {
+            "facility": SECOND, "taker": FACILITY, "vehicle_plate": PLATE, "lines": (2,),
+        },
+        c.ReceivedSecond: {
+            "instrument": "Cân 40 t", "lines": (
+                parts.LineReceived(
+                    line=2, net_g=990, ticket="PC-2", accepted_g=900, refused_g=90, reason="Lẫn nước"
+                ),
+            ),
+        },
+        c.StorageNotified: {
+            "reason": "Lò đốt bảo dưỡng", "sent_to": "Bộ Nông nghiệp và Môi trường",
+            "document_sha256": "0" * 64,
+        },
+        c.Exported: {"exit_gate": "Cảng Hải Phòng", "declaration": "TK-1"},
+        c.DisposalCertified: {
+            "certificate": "CN-1", "certificate_sha256": "0" * 64, "disposed_on": DAY, "lines": (
+                parts.LineDisposed(line=1, mass_g=600, method="TĐ"),
+            ),
+        },
         e.CorrectionConsented: {"correction": CORRECTION},
         e.CorrectionDeclined: {"correction": CORRECTION, "reason": "Phiếu cân ghi đúng"},
     }  # fmt: skip
@@ -121,6 +147,7 @@ _WAY: dict[Status, Sequence[type[Body]]] = {
     Status.RETURNED: (e.Registered, e.HandedOver, e.Arrived, e.Weighed, e.Refused, e.Returned),
     Status.ACCEPTED: (e.Registered, e.HandedOver, e.Arrived, e.Weighed, e.Accepted),
     Status.IN_TREATMENT: (e.Registered, e.HandedOver, e.Arrived, e.Weighed, e.Accepted, e.Treated),
+    Status.EXPORTED: (e.Registered, e.HandedOver, c.Exported),
     Status.COMPLETED: (
         e.Registered, e.HandedOver, e.Arrived, e.Weighed, e.Accepted, e.Treated, e.Treated, e.Completed,
     ),
@@ -131,7 +158,9 @@ def by(event: Body | type[Body]) -> str:
     """Return the party that typically signs first."""
     kind = event if isinstance(event, type) else type(event)
     mine = (e.Registered, e.HandedOver, e.Cancelled, e.CorrectionProposed)
-    return GENERATOR if kind in mine else CARRIER if kind is e.Returned else FACILITY
+    if kind is c.ReceivedSecond:
+        return SECOND
+    return GENERATOR if kind in mine else CARRIER if kind in {e.Returned, c.Transshipped} else FACILITY
 
 
 def play(before: Manifest, *events: Body, using: Terms | None = None) -> Manifest:
@@ -140,6 +169,25 @@ def play(before: Manifest, *events: Body, using: Terms | None = None) -> Manifes
         at = (before.last_at or AT) + timedelta(hours=1)
         before, _ = step(before, event, at, by(event), using or terms())
     return before
+
+
+def second() -> parts.Second:
+    """Return the second facility as a typical register event plans it."""
+    return parts.Second(
+        party=SECOND,
+        site=SECOND_SITE,
+        permit="permit:second",
+        linkage="linkage:1",
+        consent="generator_signed",
+    )
+
+
+def export() -> parts.Export:
+    """Return the export block of a typical register event."""
+    return parts.Export(
+        country="JP", entry_gate="Cảng Yokohama", exit_gate="Cảng Hải Phòng", vehicle="Tàu biển",
+        consent_number="12/XK",
+    )  # fmt: skip
 
 
 def manifest_in(status: Status, *more: Body, **changed: dict[str, Any]) -> Manifest:

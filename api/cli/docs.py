@@ -71,6 +71,14 @@ POSTS = {
     ),
     "manifest.completed.v1": "nothing",
     "manifest.cancelled.v1": "nothing",
+    "manifest.transshipped.v1": "nothing: the holder stays the same",
+    "manifest.forwarded.v1": "at_facility of the first site → in_transit with the taker",
+    "manifest.received_second.v1": (
+        "the difference as at the first scale; then in_transit → at_facility of the second site what is accepted"
+    ),
+    "manifest.storage_notified.v1": "nothing",
+    "manifest.exported.v1": "nothing: it is still on the way",
+    "manifest.disposal_certified.v1": "in_transit → exported, on the day of disposal",
     "manifest.correction_proposed.v1": "nothing: what touches a mass waits for consent",
     "manifest.correction_consented.v1": (
         "with the last consent: net mass: the decision reversed and posted again; difference: unexplained "

@@ -14,7 +14,6 @@ from manifest.body import STRICT, Code, Id, LineNumber, Mass, MassOrNothing, Nam
 GENERATOR_SIGNED = "generator_signed"
 # Waste as received passes through two facilities at most: what a refusal names as its ground.
 ARTICLE = "NĐ 08/2022/NĐ-CP, Điều 72(3), 73(2)"
-ONLY_TWO = "manifest.third_facility"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from ledger.errors import Fact, Problem
 from manifest import quantity
 from manifest.accounts import Posting, Slot, move
 from manifest.cases.events import Forwarded, ReceivedSecond
-from manifest.cases.parts import ARTICLE, ONLY_TWO
+from manifest.cases.parts import ARTICLE
 from manifest.consignment import Manifest
 from manifest.events import Completed, Treated
 from manifest.postings import Terms, at_scale
@@ -33,7 +33,7 @@ def forwarding(before: Manifest, event: Forwarded) -> Iterator[Problem]:
         yield Problem("manifest.second_not_planned", "/body/facility")
         return
     if event.facility != second.party:
-        yield Problem(ONLY_TWO, "/body/facility", {"article": ARTICLE, "limit": 2})
+        yield Problem("manifest.third_facility", "/body/facility", {"article": ARTICLE, "limit": 2})
     if event.taker not in {registered.facility, second.party}:
         yield Problem("manifest.taker_not_planned", "/body/taker")
     if not is_plate(event.vehicle_plate):
@@ -45,7 +45,7 @@ def forwarding(before: Manifest, event: Forwarded) -> Iterator[Problem]:
         if line is None:
             yield Problem("manifest.line_unknown", f"/body/lines/{index}", {"line": number})
         elif line.mass.second is not None:
-            yield Problem(ONLY_TWO, f"/body/lines/{index}", {"article": ARTICLE, "limit": 2})
+            yield Problem("manifest.third_facility", f"/body/lines/{index}", {"article": ARTICLE, "limit": 2})
 
 
 def reception(before: Manifest, event: ReceivedSecond) -> Iterator[Problem]:

@@ -199,11 +199,14 @@ def test_the_assurance_is_that_of_the_weakest_key(world: World) -> None:
 
 def test_every_kind_of_event_has_its_signers() -> None:
     assert set(SIGNERS) == set(EVENTS)
-    for kind in ("arrived", "weighed", "accepted", "refused", "treated", "completed"):
+    for kind in ("arrived", "weighed", "accepted", "refused", "treated"):
         assert SIGNERS[f"manifest.{kind}.v1"] == (frozenset({Role.TREATMENT_FACILITY}),)
     for kind in ("manifest.registered.v1", "manifest.cancelled.v1", "generation.declared.v1"):
         assert SIGNERS[kind] == (frozenset({Role.GENERATOR}),)
-    assert all(len(SIGNERS[f"manifest.{kind}.v1"]) == 2 for kind in ("handed_over", "returned"))
+    exporting = (frozenset({Role.GENERATOR, Role.TREATMENT_FACILITY}),)
+    for kind in ("completed", "exported", "disposal_certified"):
+        assert SIGNERS[f"manifest.{kind}.v1"] == exporting
+    assert all(len(SIGNERS[f"manifest.{kind}.v1"]) == 2 for kind in ("handed_over", "returned", "forwarded"))
 
 
 def test_problems_carry_what_the_sentence_needs(world: World) -> None:

@@ -17,6 +17,7 @@ from ledger.errors import Malformed
 from ledger.format import canonical
 from manifest import events as e
 from manifest.body import MOST_G, Body
+from manifest.cases.events import Contested
 from manifest.events import EVENTS, GENERATION_EVENTS, MANIFEST_EVENTS, read_body
 from manifest.lots.events import BATCH_EVENTS
 from manifest.register import events as r
@@ -96,11 +97,12 @@ def test_kinds_are_named_once_with_a_version() -> None:
         *PARTY_EVENTS,
         *PLACE_EVENTS,
         *DOCUMENT_EVENTS,
+        Contested,
         e.PdfIssued,
     )
     assert len(EVENTS) == len(classes) == len(set(classes))
     assert all(EVENTS[cls.kind] is cls for cls in classes)
-    assert all(re.fullmatch(r"[a-z]+\.[a-z_]+\.v1", kind) for kind in EVENTS)
+    assert all(re.fullmatch(r"[a-z][a-z_]*\.[a-z_]+\.v1", kind) for kind in EVENTS)
 
 
 @pytest.mark.parametrize(

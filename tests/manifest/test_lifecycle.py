@@ -6,12 +6,26 @@ import pytest
 from ledger.errors import Conflict, RuleBroken
 from manifest import events as e
 from manifest.body import Body
+from manifest.cases import events as c
+from manifest.cases.parts import LineDisposed
 from manifest.consignment import Manifest
 from manifest.corrections import CONSENT, waits_for
 from manifest.events import MANIFEST_EVENTS
 from manifest.lifecycle import TRANSITIONS, step
 from manifest.vocabulary import Account, Consent, CorrectedField, Status, VehicleKind
-from tests.factories import AT, CARRIER, CORRECTION, FACILITY, GENERATOR, by, manifest_in, play, some, terms
+from tests.factories import (
+    AT,
+    CARRIER,
+    CORRECTION,
+    FACILITY,
+    GENERATOR,
+    by,
+    manifest_in,
+    play,
+    second,
+    some,
+    terms,
+)
 
 # The life of a manifest, written by hand and not read from the table under test.
 WORDS = """
@@ -32,6 +46,18 @@ in_treatment  treated -> in_treatment
 in_treatment  returned -> in_treatment
 in_treatment  completed -> completed
 completed     returned -> completed
+in_transit    transshipped -> in_transit
+arrived       transshipped -> arrived
+arrived       arrived -> arrived
+accepted      forwarded -> accepted
+in_treatment  forwarded -> in_treatment
+accepted      received_second -> in_treatment
+in_treatment  received_second -> in_treatment
+accepted      storage_notified -> accepted
+in_treatment  storage_notified -> in_treatment
+in_transit    exported -> exported
+exported      disposal_certified -> exported
+exported      completed -> completed
 """
 CORRECTIONS = (e.CorrectionProposed, e.CorrectionConsented, e.CorrectionDeclined)
 
@@ -42,9 +68,16 @@ def named(event: type[Body]) -> str:
 
 def ready_for(status: Status, event: type[Body]) -> Manifest:
     """Return a manifest in a status, with what an act of this kind builds on."""
-    before = manifest_in(status)
+    one_line = {"parts": some(e.Treated).parts[:1]}
+    second_line = status is Status.IN_TREATMENT and event in {c.Forwarded, c.ReceivedSecond}
+    before = manifest_in(status, Registered={"second": second()}, Treated=one_line if second_line else {})
     if event is e.Completed and status is Status.IN_TREATMENT:
         return play(before, some(e.Treated))
+    if event is e.Completed and status is Status.EXPORTED:
+        rest = tuple(LineDisposed(line=n, mass_g=g, method="TĐ") for n, g in ((1, 400), (2, 1000)))
+        return play(before, some(c.DisposalCertified), some(c.DisposalCertified, lines=rest))
+    if event is c.ReceivedSecond and (status, event) in TRANSITIONS:
+        return play(before, some(c.Forwarded))
     if event in CORRECTIONS[1:] and (status, e.CorrectionProposed) in TRANSITIONS:
         # Proposed by the carrier, so that generator and facility both have to agree.
         return step(before, some(e.CorrectionProposed), AT, CARRIER, terms())[0]
