@@ -23,6 +23,9 @@ _BEGIN = "ctnh_begin"
 _POOL: dict[str, Any] = {"pool_size": 16, "max_overflow": 48}
 # The advisory lock's first number keeps this program's locks apart from others in the same database.
 LOCK_SPACE = 0x43544E48
+# The driver asks every value of another type than its own whether it wants to be something else, and counts
+# bytes among those. An answer at hand is quicker than its search for one; `bytes` gives back what it gets.
+sqlite3.register_adapter(bytes, bytes)
 
 
 def database_url(place: str) -> str:
@@ -172,12 +175,28 @@ def writing(engine: Engine, log: int) -> Iterator[Writer]:
     """
     with engine.connect() as connection:
         connection = connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})  # noqa: PLW2901
-        with connection.begin():
+        with _in_memory(connection), connection.begin():
             if not is_sqlite(connection):
                 connection.execute(
                     text("SELECT pg_advisory_xact_lock(:space, :log)"), {"space": LOCK_SPACE, "log": log}
                 )
             yield Writer(Reader(connection))
+
+
+@contextmanager
+def _in_memory(connection: Connection) -> Iterator[None]:
+    """Have SQLite keep what a statement of many rows sets aside in memory, and not in a temporary file.
+
+    A batch is small; what a reader sorts may be as long as the log.
+    """
+    if not is_sqlite(connection):
+        yield
+        return
+    _driver(connection, "PRAGMA temp_store=MEMORY")
+    try:
+        yield
+    finally:
+        _driver(connection, "PRAGMA temp_store=DEFAULT")
 
 
 Row = dict[str, Any]

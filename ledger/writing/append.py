@@ -56,6 +56,8 @@ class Appender:
         self._edge: dict[tuple[int, int], bytes] = {}
         self._next_stream = 0
         self._next_key = 0
+        # Commands that come together are of the same millisecond, mostly: the last one, and its text.
+        self._time = (-1, "")
 
     def begin(self, reader: Reader) -> Row:
         """Return the head, and learn what follows from it unless it stands where this writer left it."""
@@ -77,10 +79,11 @@ class Appender:
         """Return the head after a command, and the command with its place."""
         seq = head["size"]
         recorded_ms = max(prepared.now_ms, head["recorded_at"])
-        header = f"{self._header}{seq}\nrecorded_at {ms_text(recorded_ms)}\nprev {head['hash'].hex()}\n"
+        if self._time[0] != recorded_ms:
+            self._time = recorded_ms, ms_text(recorded_ms)
         # `entry_hash` of `header_bytes` and the envelope, in one copy: this is the inner loop of the writer.
-        parts = (header.encode(), prepared.signatures, prepared.act.envelope.event)
-        leaf = sha256(b"".join(parts)).digest()
+        header = f"{self._header}{seq}\nrecorded_at {self._time[1]}\nprev {head['hash'].hex()}\n"
+        leaf = sha256(b"".join((header.encode(), prepared.signatures, prepared.event))).digest()
         if prepared.stream is not None:
             stream, stream_seq = prepared.stream
         else:
@@ -129,7 +132,7 @@ class Appender:
             appended.recorded_ms,
             b"",  # the header follows from the columns and the leaf before
             prepared.packed,
-            prepared.act.envelope.event,
+            prepared.event,
         )
 
     def _tiles(self, writer: Writer, size: int, leaves: Sequence[bytes]) -> None:
@@ -153,7 +156,7 @@ class Appender:
         for act in placed:
             head = act.appended.envelope_hash
             if act.prepared.stream is None:
-                new.append((self._log, act.stream, act.prepared.act.event.stream, 1, head))
+                new.append((self._log, act.stream, act.prepared.stream_name, 1, head))
             else:
                 old.append((act.stream, act.stream_seq + 1, head))
         if new:

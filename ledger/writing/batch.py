@@ -33,12 +33,7 @@ _REMEMBERED = 50_000
 
 JudgeAgain = Callable[[Reader, Prepared], Prepared | Appended]
 Find = Callable[[Reader, Prepared], Appended | None]
-
-
-@dataclass(slots=True)
-class _Item:
-    prepared: Prepared
-    ticket: Ticket = field(default_factory=Ticket)
+_Item = tuple[Prepared, Ticket]
 
 
 class _CommitUnknown(Exception):  # noqa: N818  never leaves this module
@@ -59,7 +54,9 @@ class Batcher:
         self._find = find
         self._appender = Appender(log, origin)
         self._queue: deque[_Item] = deque()
-        self._wake = threading.Condition()
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
+        self._asleep = False
         self._thread: threading.Thread | None = None
         self._closing = False
         # What this process has written, for as long as nobody else writes.
@@ -69,18 +66,19 @@ class Batcher:
 
     def put(self, prepared: Prepared) -> Ticket:
         """Queue a command; raise Unavailable when there is no more room, or when the writer is closing."""
-        item = _Item(prepared)
-        with self._wake:
+        ticket = Ticket()
+        with self._lock:
             if self._closing:
                 raise Unavailable(Problem("ledger.closing"))
             if len(self._queue) >= MAX_QUEUE:
                 raise Unavailable(Problem("ledger.queue_full", "", {"limit": MAX_QUEUE}))
-            self._queue.append(item)
+            self._queue.append((prepared, ticket))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=f"writer-{self._log}", daemon=True)
                 self._thread.start()
-            self._wake.notify()
-        return item.ticket
+            if self._asleep:
+                self._wake.notify()
+        return ticket
 
     def close(self) -> None:
         """Take nothing more in, write what waits, and end."""
@@ -95,7 +93,9 @@ class Batcher:
         while True:
             with self._wake:
                 while not self._queue and not self._closing:
+                    self._asleep = True
                     self._wake.wait()
+                    self._asleep = False
                 if not self._queue:
                     return
             self._write(self._drain)
@@ -120,7 +120,7 @@ class Batcher:
             self._forget()
             # What was not drained yet waits for the same trouble: it hears of it too, rather than for ever.
             for item in (*(batch.items or drain()), *batch.left):
-                item.ticket.answer(fault)
+                item[1].answer(fault)
 
     def _try_to_write(self, batch: "_Batch", drain: Callable[[], list[_Item]]) -> None:
         try:
@@ -160,8 +160,8 @@ class Batcher:
             return
         judged_again = 0
         for n, item in enumerate(batch.items):
-            prepared: Prepared | Appended = item.prepared
-            if not self._fits(writer, batch, item.prepared, stale):
+            prepared: Prepared | Appended = item[0]
+            if not self._fits(writer, batch, item[0], stale):
                 if judged_again == MAX_JUDGED_AGAIN:
                     batch.left = batch.items[n:]
                     batch.items = batch.items[:n]
@@ -170,7 +170,7 @@ class Batcher:
                 # Not within the `try`: what fails here is an earlier command, not this one.
                 self._flush(writer, batch)
                 try:
-                    prepared = self._judge_again(writer, item.prepared)
+                    prepared = self._judge_again(writer, item[0])
                 except DBAPIError:
                     raise  # the transaction may be spoiled for the others too
                 except Exception as fault:  # noqa: BLE001  a refusal or a fault of the judge: its own answer
@@ -212,8 +212,7 @@ class Batcher:
     def _stale(self, writer: Writer, batch: "_Batch") -> set[Place]:
         """Ask the database again for what was judged on a log that this process has not kept up with."""
         reads: dict[Place, Read] = {}
-        for item in batch.items:
-            prepared = item.prepared
+        for prepared, _ in batch.items:
             if prepared.size < self._written.floor:
                 reads.update(zip(prepared.places, prepared.seen, strict=True))
         return set(moved(writer, self._log, reads.values())) if reads else set()
@@ -229,6 +228,8 @@ class Batcher:
             if stale and any(place in stale for place in prepared.places):
                 return False
             size = start["size"]
+        if prepared.ordinary and self._written.spares(prepared.stream_name, prepared.once, size):
+            return True
         touched = self._written.touched(prepared.places, size)
         if not touched:
             return True
@@ -247,10 +248,10 @@ class Batcher:
         self._answer(batch)
 
     def _answer(self, batch: "_Batch") -> None:
-        for item, appended in batch.done:
-            item.ticket.answer(appended)
-        for item, refused in batch.refused:
-            item.ticket.answer(refused)
+        for (_, ticket), appended in batch.done:
+            ticket.answer(appended)
+        for (_, ticket), refused in batch.refused:
+            ticket.answer(refused)
 
     def _one_by_one(self, batch: "_Batch") -> None:
         """Write each item of a batch that could not be written as it was in a transaction of its own."""
@@ -260,7 +261,7 @@ class Batcher:
                 self._alone(item)
             except Exception as fault:  # noqa: BLE001  its own trouble, and nobody else's
                 self._forget()
-                item.ticket.answer(fault)
+                item[1].answer(fault)
 
     def _alone(self, item: _Item) -> None:
         batch = _Batch(items=[item])
@@ -268,7 +269,7 @@ class Batcher:
             with self._transaction() as writer:
                 self._begin(writer, batch)
                 self._written = Written(floor=batch.head["size"])
-                prepared = self._judge_again(writer, item.prepared)
+                prepared = self._judge_again(writer, item[0])
                 if isinstance(prepared, Appended):
                     batch.done.append((item, prepared))
                 else:
@@ -295,13 +296,13 @@ class Batcher:
         except DBAPIError:
             doubt = Unavailable(Problem("ledger.outcome_unknown"))
             found = [(item, doubt) for item, _ in batch.done]
-        for item, outcome in (*found, *batch.refused):
-            item.ticket.answer(outcome)
+        for (_, ticket), outcome in (*found, *batch.refused):
+            ticket.answer(outcome)
         self._give_back(batch.left)
 
     def _found(self, reader: Reader, item: _Item, appended: Appended) -> Appended | Refused | None:
         try:
-            return appended if appended.repeated else self._find(reader, item.prepared)
+            return appended if appended.repeated else self._find(reader, item[0])
         except Refused as refused:
             return refused
 
@@ -329,6 +330,9 @@ def _is_outage(fault: Exception) -> bool:
 def _note(written: Written, placed: Placed) -> None:
     """Note what a command has written: its own rows of the ledger's tables, and what follows from it."""
     prepared, seq = placed.prepared, placed.appended.seq
+    if prepared.ordinary and not prepared.changes:
+        written.add_entry(prepared.stream_name, prepared.once, seq)
+        return
     event = prepared.act.event
     written.add_entry(event.stream, (prepared.idem, placed.key), seq)
     if prepared.about_keys:

@@ -30,21 +30,34 @@ class Written:
     they are looked up by, and a look-up by any others counts as touched.
     """
 
-    __slots__ = ("_indices", "_rows", "floor")
+    __slots__ = ("_idems", "_indices", "_latest", "_rows", "_streams", "floor")
 
     def __init__(self, floor: int) -> None:
         self.floor = floor
         self._rows: dict[str, list[tuple[Mapping[str, Any], int]]] = {}
         self._indices: dict[At, _Index] = {at: _Index(at, []) for at in _DIRECT.values()}
+        self._streams = self._indices[STREAM_BY_NAME].last
+        self._idems = self._indices[ENTRY_BY_IDEM].last
+        # The last entry that wrote a row of any other table.
+        self._latest = -1
 
     def add_entry(self, stream: str, idem: Values, seq: int) -> None:
         """Note what every entry writes: the name of its stream, its ``(idem, key)``."""
-        self._indices[STREAM_BY_NAME].last[stream] = seq
-        self._indices[ENTRY_BY_IDEM].last[idem] = seq
+        self._streams[stream] = seq
+        self._idems[idem] = seq
 
     def add(self, table: str, row: Mapping[str, Any], seq: int) -> None:
         """Note a row that the entry at a position has written."""
         self._rows.setdefault(table, []).append((row, seq))
+        self._latest = seq
+
+    def spares(self, stream: str, idem: Values, size: int) -> bool:
+        """Tell at a glance that nothing was written since a size but rows of other streams and other entries.
+
+        What looked at those two tables by nothing else than ``stream`` and ``idem`` still holds then.
+        """
+        last = self._streams.get(stream, -1), self._idems.get(idem, -1), self._latest
+        return max(last) < size
 
     def add_changes(self, changes: Iterable[Change], seq: int) -> None:
         """Note the rows that the changes of an entry touch."""
@@ -97,6 +110,11 @@ class _Index:
             except KeyError:
                 self.partial = seq
         self.taken = len(self.rows)
+
+
+def asks_only(places: Iterable[Place], own: Sequence[Place]) -> bool:
+    """Tell whether what is looked up in the tables that every entry writes is nothing else than ``own``."""
+    return all(asked in own or asked[0][0] not in _DIRECT for asked in places)
 
 
 def place(read: Read) -> Place:
