@@ -21,19 +21,35 @@ from ledger.storage.store import one, rows
 from manifest.events import GENERATION_EVENTS, MANIFEST_EVENTS, PdfIssued, Registered
 from manifest.lots.events import BATCH_EVENTS
 from manifest.lots.views import BATCH
+from manifest.register import documents, parties, places
 from manifest.register import events as register
+from manifest.register.entering import KEPT, owners
 from manifest.views import LOT, MANDATE, MANIFEST, MANIFEST_PARTY
-from manifest.vocabulary import local_date
+from manifest.vocabulary import Register, local_date
 
 _OPEN = {
     register.LogOpened.kind, register.KeyRegistered.kind, register.KeyRotated.kind, register.KeyRevoked.kind,
     register.EditionAdopted.kind, register.RuleSet.kind, register.GuardAdopted.kind,
     register.LogKeyAdded.kind, register.LogKeyRetired.kind,
+    places.ZoneRegistered.kind, places.ZoneChanged.kind, places.ZoneAssessed.kind,
+    places.CollectionPointOpened.kind,
 }  # fmt: skip
 _OF_MANIFEST = {event.kind for event in MANIFEST_EVENTS}
 _OF_LOT = {event.kind for event in GENERATION_EVENTS}
 _OF_BATCH = {event.kind for event in BATCH_EVENTS}
-_PARTY_FIELDS = ("party", "carrier", "facility", "principal", "agent")
+_PARTY_FIELDS = (
+    "party", "carrier", "facility", "principal", "agent", "generator", "first", "second", "third",
+)  # fmt: skip
+# Acts upon an entry that is known by its name alone.
+_ON_ENTRY = {
+    documents.PermitAmended.kind: Register.PERMIT,
+    documents.ContractAgreed.kind: Register.CONTRACT,
+    places.SitePlaced.kind: Register.SITE,
+}
+_ON_ANY = {
+    parties.EntryConfirmed.kind, parties.EntryEnded.kind, parties.EntrySuspended.kind,
+    parties.EntryResumed.kind,
+}  # fmt: skip
 
 
 class View:
@@ -127,7 +143,17 @@ class View:
         if event.kind in _OF_BATCH:
             batch = one(self.reader, BATCH, log=self.log, batch=event.stream)
             return batch is not None and batch["party"] in self.parties
-        return any(event.body.get(name) in self.parties for name in _PARTY_FIELDS)
+        if any(event.body.get(name) in self.parties for name in _PARTY_FIELDS):
+            return True
+        named = _ON_ENTRY.get(event.kind)
+        if event.kind in _ON_ANY:
+            named = Register(str(event.body["register"]))
+        return named is not None and self._owns_entry(named, event.stream)
+
+    def _owns_entry(self, register: Register, entry: str) -> bool:
+        kept = KEPT[register]
+        found = rows(self.reader, kept.table, log=self.log, **{kept.name: entry})
+        return not self.parties.isdisjoint(owners(register, found))
 
     def hides(self, event: Event) -> bool:
         """Tell whether an act is in a manifest that, for all that this party may know, does not exist."""

@@ -1,5 +1,6 @@
 """Looking into the registers: a party's own entries, and its permits with what is left of the year."""
 
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -7,6 +8,8 @@ from sqlalchemy import select
 
 from api.answers import Json
 from api.deps import Now, ReadOnly
+from api.reading import Day
+from api.routes.register_lists import in_force, suspended, word
 from api.scope import View
 from ledger.errors import NotFound, Problem
 from ledger.storage.db import Row
@@ -22,7 +25,7 @@ from manifest.views import (
     PERMIT_VEHICLE,
     SITE,
 )
-from manifest.vocabulary import local_date
+from manifest.vocabulary import Register, local_date
 
 router = APIRouter(tags=["registers"])
 _PUBLIC = ("party", "name", "roles", "admitted")
@@ -30,35 +33,46 @@ _PUBLIC = ("party", "name", "roles", "admitted")
 
 @router.get("/permits")
 def list_permits(
-    read: ReadOnly, now: Now, year: Annotated[int | None, Query(ge=2000, le=2200)] = None
+    read: ReadOnly,
+    now: Now,
+    year: Annotated[int | None, Query(ge=2000, le=2200)] = None,
+    on: Annotated[Day | None, Query(description="only those in force on this day, as they were then")] = None,
 ) -> Json:
     """List the permits you may see, with the grams used and left of each code in a year (this one)."""
-    wanted = year or local_date(now).year
+    day = on or local_date(now)
+    wanted = year or day.year
     with read() as view:
         query = select(PERMIT).where(PERMIT.c.log == view.log, *view.own(PERMIT.c.party))
+        if on is not None:
+            query = query.where(PERMIT.c.valid_from <= on, PERMIT.c.valid_to >= on)
         found = view.reader.execute(query.order_by(PERMIT.c.permit)).mappings().all()
-        items = [_permit(view, dict(row), wanted) for row in found]
-    return Json({"year": wanted, "items": items})
+        items = [_permit(view, dict(row), wanted, day) for row in found]
+    return Json({"year": wanted, "on": day, "items": items})
 
 
-def _permit(view: View, row: Row, year: int) -> dict[str, Any]:
+def _permit(view: View, row: Row, year: int, day: date) -> dict[str, Any]:
     permit = row["permit"]
+    # Of one that begins later or has ended the nearest day of its time is shown.
+    on = max(row["valid_from"], min(row["valid_to"], day))
     used = {
         use["code"]: use["accepted_g"]
         for use in rows(view.reader, PERMIT_USE, log=view.log, permit=permit, year=year)
     }
     lines = [
         {
-            "code": line["code"],
-            "methods": [method for method in line["methods"].split(",") if method],
-            "mass_g_year": line["mass_g_year"],
+            **line,
             "used_g": used.get(line["code"], 0),
             "left_g": line["mass_g_year"] - used.get(line["code"], 0),
         }
-        for line in rows(view.reader, PERMIT_LINE, log=view.log, permit=permit)
+        for line in in_force(view, PERMIT_LINE, on, "permit", permit=permit)
     ]
-    vehicles = [one["plate"] for one in rows(view.reader, PERMIT_VEHICLE, log=view.log, permit=permit)]
-    return _without_log(row) | {"lines": lines, "vehicles": vehicles}
+    vehicles = [one["plate"] for one in in_force(view, PERMIT_VEHICLE, on, "permit", permit=permit)]
+    return (
+        _without_log(row)
+        | {"lines": lines, "vehicles": vehicles}
+        | suspended(view, Register.PERMIT, permit, on)
+        | word(view, Register.PERMIT, row, permit)
+    )
 
 
 # A party's name may hold slashes and colons, so it takes the rest of the path.
@@ -82,9 +96,10 @@ def show_organisation(party: str, read: ReadOnly) -> Json:
         ):
             found = rows(view.reader, table, log=view.log, **{column: party})
             shown[name] = [_without_log(entry) for entry in found]
-        year = local_date(view.now).year
+        today = local_date(view.now)
         permits = rows(view.reader, PERMIT, log=view.log, party=party)
-        shown["permits"] = [_permit(view, permit, year) for permit in permits]
+        shown["permits"] = [_permit(view, permit, today.year, today) for permit in permits]
+        shown |= word(view, Register.ORGANISATION, row, party)
     return Json(shown)
 
 

@@ -1,4 +1,4 @@
-"""Entering the registers: parties, sites, permits, approvals, mandates, number blocks, plans and keys."""
+"""Entering the registers: who is who, where, and with which papers; and the status of what is entered."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +17,7 @@ from ledger.errors import Malformed, NotAllowed, Problem, RuleBroken
 from ledger.storage.db import reading
 from ledger.storage.store import one
 from manifest.body import Body
+from manifest.register import documents, parties, places
 from manifest.register import events as r
 from manifest.views import ORGANISATION
 from manifest.vocabulary import Role
@@ -103,6 +104,48 @@ for _one in (
     _Entering("/number-blocks", r.NumbersAllocated, "Allocate manifest numbers (operator or authority)."),
     _Entering("/plans", r.PlanDeclared, "Declare what a site of yours expects to generate in a year."),
     _Entering("/keys/{kid}/revocation", r.KeyRevoked, "End a key, of your own or as registrar.", "kid"),
+    _Entering(
+        "/organisations/{party:path}/changes",
+        parties.OrganisationChanged,
+        "Say what a party is from a day on (operator or authority).",
+        "party",
+    ),
+    _Entering(
+        "/sites/{site:path}/placements",
+        places.SitePlaced,
+        "Say where a site lies from a day on (operator or authority).",
+        "site",
+    ),
+    _Entering("/zones", places.ZoneRegistered, "Enter a park, cluster or craft village."),
+    _Entering("/zones/{zone}/changes", places.ZoneChanged, "Say what holds of a zone from a day on.", "zone"),
+    _Entering("/zones/{zone}/assessments", places.ZoneAssessed, "Enter what an assessment found.", "zone"),
+    _Entering("/collection-points", places.CollectionPointOpened, "Open a collection point."),
+    _Entering(
+        "/treatment-lines", places.TreatmentLineSet, "Say what a line of yours treats a day.", own="party"
+    ),
+    _Entering("/vehicles", parties.VehicleRegistered, "Enter a vehicle of your own.", own="party"),
+    _Entering(
+        "/permits/{permit:path}/amendments",
+        documents.PermitAmended,
+        "Enter an amendment: the authority's word or its holder's.",
+        "permit",
+    ),
+    _Entering(
+        "/registrations",
+        documents.RegistrationReceived,
+        "Enter an environmental registration: the authority's word or its holder's.",
+        own="party",
+    ),
+    _Entering("/contracts", documents.ContractMade, "Enter a contract of yours."),
+    _Entering(
+        "/contracts/{contract:path}/agreement", documents.ContractAgreed, "Agree to a contract.", "contract"
+    ),
+    _Entering("/certificates", documents.CertificateIssued, "Enter a laboratory's finding.", own="party"),
+    _Entering("/linkages", documents.LinkageApproved, "Enter that one facility passes waste on to another."),
+    _Entering("/confirmations", parties.EntryConfirmed, "Confirm what a holder has declared (authority)."),
+    _Entering("/endings", parties.EntryEnded, "End an entry of yours, or any as authority."),
+    _Entering("/suspensions", parties.EntrySuspended, "Suspend an admission or a permit (authority)."),
+    _Entering("/resumptions", parties.EntryResumed, "Lift a suspension (authority)."),
 ):
     _add(_one)
 
