@@ -144,6 +144,7 @@ LISTS: dict[str, tuple[str, ...]] = {
         "zone_kind",
         "zone",
         "area",
+        "area_today",
         "quarter",
         "code",
         "group",

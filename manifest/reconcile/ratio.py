@@ -30,14 +30,16 @@ from manifest.reconcile.figures import (
     limit_at,
     total,
 )
+from manifest.reconcile.places import Places
 from manifest.reference import Reference
 from manifest.views import LOT, MANIFEST, ORGANISATION, PLAN_LINE, POSTING, SITE
 from manifest.vocabulary import Account, Basis, LotKind, Reason, Role, local_date, quarter
 
-DIMENSIONS = ("zone_kind", "zone", "area", "quarter", "code", "group", "generator", "state")
+DIMENSIONS = ("zone_kind", "zone", "area", "area_today", "quarter", "code", "group", "generator", "state")
 _GENERATED = Account.GENERATED.value
 _OF_LOT = {"zone_kind": "zone_kind", "zone": "zone", "area": "area", "code": "code", "generator": "party",
            "state": "state"}  # fmt: skip
+_COLUMNS = tuple(dict.fromkeys((*_OF_LOT.values(), "site")))
 _OPEN = tuple(account.value for account in (*STORED, *TRANSFERRED, Account.UNEXPLAINED))
 # Residues stand beside the figures, child lots are other lots in another shape (decision A7).
 _COUNTED = (LotKind.PRIMARY.value, LotKind.OPENING.value)
@@ -47,7 +49,7 @@ MAX_YEARS = 50
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a ratio is asked for: the log up to a size, a period, the dimensions, the as-of date."""
+    """What a ratio is asked for: the log up to a size, a period, the dimensions, the as-of date, the map."""
 
     log: int
     size: int
@@ -55,6 +57,7 @@ class Scope:
     end: date
     by: tuple[str, ...]
     as_of: date
+    places: Places
 
     @property
     def known_until(self) -> date:
@@ -120,7 +123,7 @@ def ratio(
     if problems:
         raise Malformed(problems)
     reference = reference_at(Reads(reader, log), reference, size)
-    scope = Scope(log, size, start, end, by, as_of)
+    scope = Scope(log, size, start, end, by, as_of, Places(reader, log, size))
     rows: dict[Key, Figures] = {}
     _cohort(reader, scope, rows)
     _lateness(reader, scope, rows, reference)
@@ -153,7 +156,7 @@ def _period_problems(start: date, end: date) -> Iterable[Problem]:
 
 def _sums(scope: Scope, *more: ColumnElement[Any], where: Sequence[ColumnElement[bool]]) -> Select[Any]:
     """Return the sums of postings by the lot's dimensions, within the scope."""
-    columns = [LOT.c[name] for name in dict.fromkeys((*_OF_LOT.values(), "lot_kind", "generated_on"))]
+    columns = [LOT.c[name] for name in (*_COLUMNS, "lot_kind", "generated_on")]
     # Apart from the sum, so that what came in is not hidden by what went out.
     inward = func.sum(case((POSTING.c.grams > 0, POSTING.c.grams), else_=0)).label("inward")
     return (
@@ -172,6 +175,8 @@ def _key(scope: Scope, row: Mapping[str, Any], on: date) -> Key:
             return quarter(on)
         if name == "group":
             return str(row["code"])[:2]
+        if name == "area_today":
+            return scope.places.today(row, on) or ""
         return str(row[_OF_LOT[name]] or "")
 
     return tuple(value(name) for name in scope.by)
@@ -247,7 +252,8 @@ def _flow(reader: Reader, scope: Scope, rows: dict[Key, Figures]) -> None:
     where = [within, counted, POSTING.c.account.in_(names)]
     query = _sums(scope, POSTING.c.account, POSTING.c.posted_on, where=where)
     for row in _each(reader, query):
-        figures = _figures(rows, _key(scope, row, row["posted_on"]))
+        on = row["posted_on"]
+        figures = _figures(rows, _key(scope, scope.places.on(row, on), on))
         if row["account"] == _GENERATED:
             figures.flow_generated_g -= int(row["grams"])
         else:
@@ -267,7 +273,7 @@ def _opening(reader: Reader, scope: Scope, rows: dict[Key, Figures]) -> int:
     quarters = _quarters(*whole) if "quarter" in scope.by else [whole]
     for first, last in quarters:
         for row in _stock_before(reader, scope, first, last):
-            key = _key(scope, row, first)
+            key = _key(scope, scope.places.on(row, first), first)
             if row["grams"]:
                 _figures(rows, key).opening_g += int(row["grams"])
     return sum(int(row["grams"] or 0) for row in _stock_before(reader, scope, *whole))
@@ -279,7 +285,7 @@ def _stock_before(reader: Reader, scope: Scope, first: date, last: date) -> Iter
     # Opening stock counts from the day it is declared: it was there before the ledger was.
     declared = and_(POSTING.c.account == Account.OPENING.value, POSTING.c.posted_on.between(first, last))
     amount = case((still_open, POSTING.c.grams), (declared, -POSTING.c.grams), else_=0)
-    columns = [LOT.c[name] for name in dict.fromkeys(_OF_LOT.values())]
+    columns = [LOT.c[name] for name in _COLUMNS]
     query = (
         select(*columns, func.sum(amount).label("grams"))
         .join(LOT, and_(LOT.c.log == POSTING.c.log, LOT.c.lot == POSTING.c.lot))
@@ -330,10 +336,11 @@ def _coverage(reader: Reader, scope: Scope, rows: dict[Key, Figures], whole: Cov
     for site in sites:
         if site["site_kind"] == "treatment":
             continue
+        lain = scope.places.within(site["site"], scope.start, scope.end)
         whole.generators.add(site["party"])
         whole.planned_year_g += plans.get(site["site"], 0)
         for key, figures in rows.items():
-            if _belongs(scope, key, site):
+            if any(_belongs(scope, key, site | lay) for lay in lain):
                 figures.coverage.generators.add(site["party"])
                 figures.coverage.planned_year_g += plans.get(site["site"], 0)
 
@@ -346,4 +353,5 @@ def _belongs(scope: Scope, key: Key, site: Row) -> bool:
         and values.get("zone", site["zone"] or "") == (site["zone"] or "")
         and values.get("generator", site["party"]) == site["party"]
         and ("area" not in values or values["area"] in areas)
+        and values.get("area_today", site["commune"] or "") == (site["commune"] or "")
     )

@@ -149,7 +149,7 @@ def _changed(
         body.valid_from,
         before={**{name: row[name] for name in _CHANGEABLE}, "seq": row["seq"]},
     )
-    return [*changes, Put(ORGANISATION, key, {**now, "dated": True, "seq": SEQ})]
+    return [*changes, Put(ORGANISATION, key, {**now, "dated": True})]
 
 
 def _vehicle(

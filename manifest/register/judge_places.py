@@ -81,7 +81,7 @@ def _site_placed(
         body.valid_from,
     )
     lies = {name: place[name] for name in ("zone_kind", "zone", "district", "commune")}
-    lies |= {"confirmed": entering.by_authority(event), "seq": SEQ}
+    lies["confirmed"] = entering.by_authority(event)
     return [
         *changes,
         Put(SITE, {"site": body.site}, lies),

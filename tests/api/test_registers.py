@@ -120,8 +120,8 @@ def test_a_permit_is_shown_as_it_was_on_the_day(lite: Caller) -> None:
     }  # fmt: skip
     lite.did(lite.post(FACILITY, "/permits/permit:facility/amendments", amended))
     suspended = {
-        "register": "permit", "entry": "permit:facility", "valid_from": "2026-02-01", "valid_to": "2026-02-28",
-        "reason": "Kiểm tra",
+        "register": "permit", "entry": "permit:facility", "valid_from": "2026-02-01",
+        "valid_to": "2026-02-28", "reason": "Kiểm tra",
     }  # fmt: skip
     lite.did(lite.post(AUTHORITY, "/suspensions", suspended))
 

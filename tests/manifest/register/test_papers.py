@@ -217,7 +217,7 @@ def test_the_newest_sample_of_a_source_speaks(world: World) -> None:
 
 
 def test_waste_that_is_always_hazardous_has_no_certificate(world: World) -> None:
-    wrong = {"code": CODE, "valid_from": date(2025, 1, 31)}
+    wrong: dict[str, Any] = {"code": CODE, "valid_from": date(2025, 1, 31)}
     assert refused(lambda: enter(world, d.CertificateIssued, **wrong)) == [
         ("manifest.date_out_of_order", "/body/valid_from"),
         ("manifest.code_always_hazardous", "/body/code"),
