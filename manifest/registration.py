@@ -5,11 +5,12 @@ from datetime import date
 
 from ledger.errors import Problem
 from ledger.writing.changes import Reads
-from manifest import lookups, rules
+from manifest import lookups, plausibility, rules
 from manifest.cases import planned
 from manifest.events import Registered
 from manifest.lots.declassification import no_manifest_needed
 from manifest.reference import Reference, ReferenceRefused
+from manifest.register.lookups import standing
 from manifest.signing import by_hand
 from manifest.views import MANIFEST, NUMBER_BLOCK, SITE
 from manifest.vocabulary import Document
@@ -20,6 +21,7 @@ def problems(
 ) -> Iterator[Problem]:
     """Yield everything that is wrong with a registration on a day; ``stream`` is the manifest's id."""
     yield from rules.lines(body, reference, on)
+    yield from plausibility.containers(body.lines, reference, on)
     if body.generator == body.facility:
         # Whoever treats its own waste does so on site; a manifest needs a second pair of eyes.
         yield Problem("manifest.generator_is_facility", "/body/facility")
@@ -48,6 +50,9 @@ def problems(
         if carrier.approval and (found := lookups.approval(reads, carrier.approval))
     }
     yield from rules.carriers(body, permits, approvals, on)
+    named = {f"/body/carriers/{n}/party": carrier.party for n, carrier in enumerate(body.carriers)}
+    second = {} if body.second is None else {"/body/second/party": body.second.party}
+    yield from standing(reads, {"/body/facility": body.facility, **named, **second}, on)
 
 
 def _form(body: Registered, reference: Reference, on: date) -> Iterator[Problem]:

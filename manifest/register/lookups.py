@@ -3,11 +3,12 @@
 Every function answers from rows alone, so it gives the same in a judgement, in a replay and years later.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from ledger.errors import Problem
 from ledger.storage.db import Row
 from ledger.writing.changes import Reads
 from manifest.register.views import (
@@ -78,6 +79,14 @@ def organisation(reads: Reads, party: str, on: date) -> Party | None:
         suspended=stopped,
         confirmed=row["confirmed"],
     )
+
+
+def standing(reads: Reads, named: Mapping[str, str], on: date) -> Iterator[Problem]:
+    """Yield a problem for each party, by path, that is named for something new while it is suspended."""
+    for path, party in named.items():
+        known = organisation(reads, party, on)
+        if known is not None and known.suspended:
+            yield Problem("manifest.party_suspended", path, {"party": party})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from tests.manifest.register.entries import (
     enter,
     refused,
 )
-from tests.world import AUTHORITY, CARRIER, GENERATOR, OPERATOR, PLATE, RIVAL, World
+from tests.world import AUTHORITY, CARRIER, FACILITY, GENERATOR, OPERATOR, PLATE, RIVAL, World
 
 
 def test_a_party_has_the_name_of_the_day(world: World) -> None:
@@ -86,6 +86,19 @@ def test_a_suspended_party_begins_nothing_and_goes_on_with_what_is_under_way(wor
     world.arrive().weigh(500_000).accept((400_000, 100_000)).give_back()
     world.tick(days=6)
     world.act(body, AS_GENERATOR, stream=world.id())
+
+
+def test_a_suspended_party_is_not_planned_for(world: World) -> None:
+    body = world.registered()
+    for party in (FACILITY, CARRIER):
+        enter(
+            world, p.EntrySuspended, register=Register.ORGANISATION, entry=party, valid_from=world.today,
+            valid_to=world.today,
+        )  # fmt: skip
+    assert refused(lambda: world.act(body, AS_GENERATOR, stream=world.id())) == [
+        ("manifest.party_suspended", "/body/facility"),
+        ("manifest.party_suspended", "/body/carriers/0/party"),
+    ]
 
 
 def test_a_suspension_is_lifted_from_a_day_on(world: World) -> None:
