@@ -47,6 +47,8 @@ from api.home import guard_path, kept_subjects
 from api.settings import settings
 from ledger.errors import Malformed, Problem
 from ledger.format.note import NoteSigner, decode, parse_vkey
+from ledger.format.policy import Policy
+from ledger.format.policy import parse as parse_policy
 from ledger.format.tiles import TILE_WIDTH
 from ledger.format.trust import Trust
 from ledger.personal.subjects import Subjects
@@ -202,6 +204,7 @@ def verify_database(db: str | None, trust: Path | None, wanted: Wanted | None = 
             further=[step],
             guard=guard,
             subjects=subjects,
+            policy=_policy(),
             depth=wanted.depth.value,
             jobs=jobs,
             progress=progress,
@@ -229,6 +232,7 @@ def _new(
         trust=trust,
         guard=guard,
         subjects=subjects,
+        policy=_policy(),
         audited=_drawn(state, wanted.audited),
         jobs=jobs,
         progress=progress,
@@ -236,6 +240,12 @@ def _new(
     if following is not None:
         save_state(path, following)
     return report
+
+
+def _policy() -> Policy | None:
+    """Return the witness policy that the settings name, None without one."""
+    path = settings().witness_policy
+    return parse_policy(Path(path).read_bytes()) if path else None
 
 
 def _drawn(state: State | None, number: int) -> list[int]:

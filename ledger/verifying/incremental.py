@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Table, column, exists, func, select, values
+from sqlalchemy import Table, exists, func, select
 
 from ledger.errors import Conflict, Malformed, Problem
 from ledger.format.entry import parse_envelope
@@ -39,6 +39,7 @@ from ledger.storage.db import Reader
 from ledger.storage.raw import raw_column, raw_rows
 from ledger.storage.store import (
     CHECKPOINT,
+    COSIGNATURE,
     ENTRY,
     HEAD,
     SEALED,
@@ -227,7 +228,7 @@ class Incremental(Fast):
         self.leaves = _Stored(self.reader, self.log, self.read, size)
         self._take_up(scan)
         edge = min(-(-self._old // TILE_WIDTH) * TILE_WIDTH, size)
-        bounds = [self._old, *range(edge, size, RANGE), size]
+        bounds = [self._old, *range(edge, size, RANGE[True]), size]
         for start, stop in pairwise(bounds):
             if start < stop:
                 self._new(scan.range(start, stop), size)
@@ -306,12 +307,7 @@ class Incremental(Fast):
         for start in range(0, len(numbers), AT_ONCE):
             part = numbers[start : start + AT_ONCE]
             # The last event that each is said to have had, and whatever stands after it among what was old.
-            wanted = values(column("stream", BigInteger), column("last", Integer), name="wanted")
-            said = wanted.data([(number, old[number] - 1) for number in part]).cte("said")
-            same = (ENTRY.c.stream == said.c.stream) & (ENTRY.c.stream_seq >= said.c.last)
-            query = select(said.c.stream, ENTRY.c.stream_seq, ENTRY.c.seq).join(ENTRY, same)
-            query = query.where(ENTRY.c.log == self.log, ENTRY.c.seq < self._old)
-            found = [tuple(row) for row in self.reader.execute(query)]
+            found = list(self._source().standing([(number, old[number] - 1) for number in part], self._old))
             demand(len(found) == len({number for number, _, _ in found}) == len(part))
             demand(all(place == old[number] - 1 for number, place, _ in found))
             last.update({seq: number for number, _, seq in found})
@@ -364,10 +360,8 @@ class Incremental(Fast):
         touched = sorted(self._tails)
         for start in range(0, len(touched), AT_ONCE):
             part = touched[start : start + AT_ONCE]
-            query = select(STREAM.c.stream, STREAM.c.name, STREAM.c.length, STREAM.c.head)
-            query = query.where(STREAM.c.log == self.log, STREAM.c.stream.in_(part))
             rows = {
-                number: (name, (length, head)) for number, name, length, head in self.reader.execute(query)
+                number: (name, (length, head)) for number, name, length, head in self._source().streams(part)
             }
             demand(len(rows) == len(part))
             for number, (name, tail) in rows.items():
@@ -389,6 +383,16 @@ class Incremental(Fast):
         return [
             (size, note.decode(errors="replace") if isinstance(note, bytes) else note)
             for size, note in self.reader.execute(query.order_by(CHECKPOINT.c.size))
+        ]
+
+    def stored_cosignatures(self) -> Iterable[Sequence[Any]]:
+        """Return the lines of witnesses under those checkpoints and later ones."""
+        names = ("size", "name", "key_id", "line")
+        query = select(*(raw_column(self.reader, COSIGNATURE, name) for name in names))
+        query = query.select_from(COSIGNATURE).where(COSIGNATURE.c.log == self.log)
+        rows = self.reader.execute(query.where(COSIGNATURE.c.size >= min(self.texts, default=0)))
+        return [
+            [one.decode(errors="replace") if isinstance(one, bytes) else one for one in row] for row in rows
         ]
 
     def checkpoint_root(self, size: int) -> bytes | None:

@@ -3,12 +3,14 @@
 The numbers are those of `ledger.verifying.verify`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Self
 
 from ledger.errors import Refused
 from ledger.format.checkpoint import Checkpoint, claimed_checkpoint, open_checkpoint
+from ledger.format.note import NoteKey, parse_line, split_note
+from ledger.format.policy import Policy, Witness
 from ledger.format.tree import EMPTY_ROOT
 from ledger.personal.erasure import check_vault
 from ledger.personal.subjects import Subjects
@@ -18,7 +20,7 @@ from ledger.report import Step
 from ledger.storage.db import reading
 from ledger.storage.raw import raw_rows
 from ledger.storage.schema import check_indices, check_schema
-from ledger.storage.store import CHECKPOINT, HEAD, one
+from ledger.storage.store import CHECKPOINT, COSIGNATURE, HEAD, one
 from ledger.verifying.walk import Walk
 
 
@@ -27,17 +29,21 @@ class Steps(Walk):
 
     guard: Guard | None = None
     subjects: Subjects | None = None
+    policy: Policy | None = None
     thorough = True  # whether indices are compared with their tables, which reads all of both
     sound = False  # whether the entries themselves are as they must be
+    signed_here = 0  # stored checkpoints that a log key has signed
 
-    def knowing(self, guard: Guard | None, subjects: Subjects | None) -> Self:
+    def knowing(self, guard: Guard | None, subjects: Subjects | None, policy: Policy | None = None) -> Self:
         """Take what lies outside the database."""
-        self.guard, self.subjects = guard, subjects
+        self.guard, self.subjects, self.policy = guard, subjects, policy
+        self.texts: dict[int, str | None] = {}  # of the stored checkpoints, None where no log key signed one
         return self
 
     def beside(self) -> None:
         """Take the steps that do not depend on how the entries were verified."""
-        self.steps(self.fences, self.indices, self.checkpoints, self.anchors, self.guarded, self.vault)
+        self.steps(self.fences, self.indices, self.checkpoints, self.cosignatures)
+        self.steps(self.anchors, self.guarded, self.vault)
 
     def further(self, further: Sequence[Step]) -> None:
         """Take the caller's steps."""
@@ -69,10 +75,31 @@ class Steps(Walk):
                 self.roots[size] = root
                 if root != checkpoint.root:
                     self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: root")
-        if self.trust is not None and self.checkpoint_size is None and self.size:
-            # With nothing signed over them the entries are whatever the last one to hold the database made.
+        if self.trust is not None and not self.signed_here and self.size:
+            # With nothing signed over them the entries are whatever the last one to hold the database made;
+            # a checkpoint that the auditor has kept says nothing of those that came after.
             self.add(None, "ledger.checkpoint_missing")
         self.root = self.leaves.root(self.leaves.count) or EMPTY_ROOT
+
+    def cosignatures(self) -> None:
+        """Check the lines of witnesses, and under a policy whether those of its witnesses hold.
+
+        Whose key nobody here knows is judged by whoever does; the line must still be one, of the key and the
+        checkpoint that its row names.
+        """
+        known = {(witness.key.name, witness.key.id): witness.key for witness in self._witnesses()}
+        for size, name, key_id, line in self.stored_cosignatures():
+            if size in self.texts and self.texts[size] is None:
+                continue  # the checkpoint itself is named already
+            if not _cosigned(self.texts.get(size), name, key_id, line, known):
+                self.add(None, "ledger.cosignature_invalid", f"checkpoint {size}: {name}")
+
+    def _witnesses(self) -> tuple[Witness, ...]:
+        return () if self.policy is None else self.policy.witnesses
+
+    def stored_cosignatures(self) -> Iterable[Sequence[Any]]:
+        """Return size, name, key and line of the cosignatures to look at."""
+        return raw_rows(self.reader, COSIGNATURE, "size", "name", "key_id", "line", log=self.log)
 
     def anchors(self) -> None:
         """Check what outside authorities say of the checkpoints."""
@@ -101,16 +128,21 @@ class Steps(Walk):
         stored = self.stored_checkpoints()
         kept = self.trust.checkpoint if self.trust else None
         heads = []
-        for size, note in [*stored, *([(None, kept)] if kept is not None else [])]:
+        self.signed_here, self.texts = 0, {size: None for size, _ in stored}
+        claims = [(True, size, note) for size, note in stored]
+        for here, size, note in [*claims, *([(False, None, kept)] if kept is not None else [])]:
             try:
                 claimed = claimed_checkpoint(note or "", self.origin)
                 checkpoint = open_checkpoint(note or "", self.log_keys_at(claimed.size), self.origin)
             except Refused as error:
                 self.add(None, error.code, f"checkpoint {size}")
                 continue
-            if note is not kept and checkpoint.size != size:
+            if here and checkpoint.size != size:
                 self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: size")
                 continue
+            if here:
+                self.signed_here += 1
+                self.texts[size] = split_note(note)[0]
             heads.append((checkpoint.size, checkpoint))
         return sorted(heads, key=lambda head: head[0])
 
@@ -131,6 +163,8 @@ class Steps(Walk):
         except OSError as error:  # a folder in its place, or a file that nobody may read
             self.add(None, "ledger.guard_mismatch", type(error).__name__)
             return
+        if self.trust is None and not self.signed_here and self.size:
+            self.add(None, "ledger.checkpoint_missing")  # what was signed must stand in the table too
         if remembered.size > self.leaves.count:
             # A log that is written to while it is read has grown beyond what is read here; a cut one has not.
             if not self._has_grown_to(remembered.size):
@@ -160,3 +194,19 @@ class Steps(Walk):
                 self.add(finding.seq, finding.code, finding.detail)
         except Refused as error:
             self.add(None, error.code, "replay")
+
+
+def _cosigned(
+    text: str | None, name: Any, key_id: Any, line: Any, known: dict[tuple[str, bytes], NoteKey]
+) -> bool:
+    """Tell whether a row holds a line of that key under that text, as far as the key is known."""
+    try:
+        parsed = parse_line(line or "")
+        if text is None or (parsed.name, parsed.key_id.hex()) != (name, key_id):
+            return False
+        key = known.get((parsed.name, parsed.key_id))
+        if key is not None:
+            key.check(text, parsed.signature)
+    except Refused:
+        return False
+    return True

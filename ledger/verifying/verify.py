@@ -9,7 +9,8 @@
 5. The tables that follow from the entries are what a replay gives, no row belongs to a log that is not
    there, the fences stand word for word, and nothing but plain tables answers; indices hold what the
    tables do.
-6. Every checkpoint is signed by a log key, and its root is the root over the stored leaves. Every anchor is
+6. Every checkpoint is signed by a log key, and its root is the root over the stored leaves. Every line of a
+   witness is one, under such a checkpoint, and holds where the policy names its key. Every anchor is
    recorded by an entry, of such a checkpoint, and its time stamp holds where the trust file names roots.
    What the guard remembers is a prefix of the log.
 7. Every personal value opens a commitment of some event; one that is gone was erased by an entry, and is then
@@ -29,6 +30,7 @@ from typing import Any
 from ledger.continuity.epoch import before_the_break, follows
 from ledger.format.event import time_text
 from ledger.format.keys import Key
+from ledger.format.policy import Policy
 from ledger.format.trust import Trust
 from ledger.personal.subjects import Subjects
 from ledger.publishing.guard import Guard
@@ -52,6 +54,7 @@ def verify(
     further: Sequence[Step] = (),
     guard: Guard | None = None,
     subjects: Subjects | None = None,
+    policy: Policy | None = None,
     depth: str = "full",
     jobs: int = 1,
     progress: Progress | None = None,
@@ -60,7 +63,8 @@ def verify(
 
     Without ``trust`` the log is measured against the keys that it names itself, which proves that it is
     consistent, not that it is the right one. ``guard`` is the signer's memory outside the database and
-    ``subjects`` are the keys of personal values, where they are at hand. With the depth ``hashes`` neither
+    ``subjects`` are the keys of personal values, where they are at hand; ``policy`` names the witnesses whose
+    lines beside the checkpoints are looked at. With the depth ``hashes`` neither
     signatures are looked at nor what they sign, as long as all hashes and numbers are right. With more than
     one of ``jobs`` other processes read too: what is committed. Raises nothing for what rows hold.
 
@@ -68,7 +72,7 @@ def verify(
     nothing, the ways disagree, and that is a finding.
     """
     origin = origin or (trust.origin if trust else None)
-    beside = (guard, subjects)
+    beside = (guard, subjects, policy)
     run = _verified(reader, origin, trust, beside, depth=depth, jobs=jobs, progress=progress)
     if further and run.sound:
         run.meant = True
@@ -85,6 +89,7 @@ def verify_new(
     trust: Trust | None = None,
     guard: Guard | None = None,
     subjects: Subjects | None = None,
+    policy: Policy | None = None,
     audited: Iterable[int] = (),
     jobs: int = 1,
     progress: Progress | None = None,
@@ -95,7 +100,7 @@ def verify_new(
     was found; a log that does not begin with what the state saw is found rewritten. What the events mean is
     not replayed.
     """
-    beside = (guard, subjects)
+    beside = (guard, subjects, policy)
     verified_at = time_text(now)
     if state is not None and state.trust == trust_digest(trust) and origin in {None, state.origin}:
         attempt = Incremental(reader, trust, state, audited=audited, progress=progress).knowing(*beside)
@@ -115,7 +120,7 @@ def _verified(
     reader: Reader,
     origin: str | None,
     trust: Trust | None,
-    beside: tuple[Guard | None, Subjects | None],
+    beside: tuple[Guard | None, Subjects | None, Policy | None],
     *,
     depth: str = "full",
     jobs: int = 1,
@@ -136,7 +141,8 @@ def _verified(
         def earlier(name: str) -> Iterable[Finding]:
             if name in later:  # a log cannot come before itself
                 return [Finding(0, "ledger.predecessor_mismatch", name)]
-            return _verified(reader, name, None, (None, None), depth=depth, after=later).report().findings
+            alone = (None, None, beside[2])
+            return _verified(reader, name, None, alone, depth=depth, after=later).report().findings
 
         for finding in before_the_break(reader, careful.log, earlier):
             careful.add(finding.seq, finding.code, finding.detail)

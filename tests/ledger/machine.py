@@ -138,6 +138,26 @@ class Machine(RuleBasedStateMachine):
         return self.world.trust
 
     @property
+    def owing(self) -> frozenset[str]:
+        """What verification must say of persons though nobody has laid hands on anything: codes.
+
+        Values do not come back with recovered entries. Where a backup was put in place from before an erasure
+        whose entry is lost, the values are there again and their keys are not: it takes another entry.
+        """
+        codes = set()
+        stored = self.sealed()
+        if any(self.world.subjects.is_destroyed(subject) for subject in stored.values()):
+            codes.add("ledger.vault_key_missing")
+        if self.life.promised() - stored.keys():
+            codes.add("ledger.vault_value_missing")
+        return frozenset(codes)
+
+    def sealed(self) -> dict[str, str]:
+        """Return whose each value in the vault is that nobody has laid hands on, by commitment."""
+        found = self.truth or everything(self.engine)
+        return {row[1]: row[2] for row in found[SEALED.name] if row[0] == self.world.log}
+
+    @property
     def clean(self) -> bool:
         return self.truth is None and not self.scarred
 
@@ -422,6 +442,16 @@ class Machine(RuleBasedStateMachine):
         else:
             erase(self.engine, self.world.log, self.world.subjects, Erasure(subject, commitments))
 
+    def settles(self) -> None:
+        """Erase anew whose values have come back with a backup."""
+        for name in sorted(
+            {name for name in self.sealed().values() if self.world.subjects.is_destroyed(name)}
+        ):
+            with reading(self.engine) as reader:
+                parts = erasures_of(reader, self.world.log, name)
+            for part in parts:
+                self._erase(name, part)
+
     # Rules: the signer, and those who keep what it signs.
 
     @rule(point=st.sampled_from([None, None, None, *SIGNING]))
@@ -581,8 +611,9 @@ class Machine(RuleBasedStateMachine):
     def lost_values(self) -> None:
         """Personal values do not come back: that is named, one by one, until an entry says they are gone."""
         report = self.verified()
-        assert {finding.code for finding in report.findings} <= {"ledger.vault_value_missing"}
-        names = sorted(finding.detail.removeprefix("commitment ") for finding in report.findings)
+        missing = [one for one in report.findings if one.code == "ledger.vault_value_missing"]
+        names = sorted(finding.detail.removeprefix("commitment ") for finding in missing)
+        assert set(names) == self.life.promised() - self.sealed().keys()
         for start in range(0, len(names), MAX_ERASED):
             self._erase("person/lost", tuple(names[start : start + MAX_ERASED]))
 
@@ -634,9 +665,13 @@ class Machine(RuleBasedStateMachine):
                 event = world.event(NOTE, [by], {"text": f"another history {n}"})
                 world.submit(event, key)
             guard = Guard(path)
-            size, note = Publisher(forged, world.log, life.origin, world.log_signers, guard=guard).publish(
-                world.now()
-            )
+            publisher = Publisher(forged, world.log, life.origin, world.log_signers, guard=guard)
+            if backup.trouble is not None:
+                # A backup of a log that had already lost entries: the guard of then would not have it either.
+                with pytest.raises(Conflict, match=r"forked|behind_guard"):
+                    publisher.publish(world.now())
+                return
+            size, note = publisher.publish(world.now())
             with reading(forged) as reader:
                 leaves = [entry.hash for entry in entries(reader, world.log)]
                 common = life.common(leaves)
@@ -699,6 +734,10 @@ class Machine(RuleBasedStateMachine):
     def every_kind(self) -> None:
         """Whatever a life has come to: each kind of change to what is left of it is seen, on both ways."""
         life, world, trust = self.life, self.world, self.trust
+        if life.trouble is None:
+            self.settles()
+        if self.owing:
+            return
         before, spared, kinds = everything(self.engine), self.spared(), [*KINDS]
         every = 6 if len(life.leaves) > SHORT else 2  # the walk takes its time; other lives try the others
         kinds = kinds[life.leaves[-1][0] % every :: every]
@@ -709,11 +748,11 @@ class Machine(RuleBasedStateMachine):
                 tried(self.engine, kind, world.log, chosen, spared) as reader,
             ):
                 after = seen_by(reader)
-                report = verify(reader, trust=trust, subjects=world.subjects)
+                report = verify(reader, trust=trust, subjects=world.subjects, policy=self.policy)
                 assert report.ok == (not shows(before, after, world.log)), (kind, report.findings)
                 assert "ledger.verifiers_disagree" not in {one.code for one in report.findings}, kind
                 if len(self.lives) == 1:
-                    walk = _Careful(reader, life.origin, trust).knowing(None, world.subjects)
+                    walk = _Careful(reader, life.origin, trust).knowing(None, world.subjects, self.policy)
                     walk.walk()
                     assert report.ok == (not walk.found), (kind, walk.findings)
         assert everything(self.engine) == before
@@ -752,7 +791,7 @@ class Machine(RuleBasedStateMachine):
         now = everything(self.engine)
         assert now == self.truth, {name: now[name] ^ self.truth[name] for name in now}
         self.truth = None
-        assert self.life.trouble is not None or self.verified().ok
+        self.verified()
 
     @precondition(lambda self: self.clean)
     @rule(which=numbers)
@@ -794,26 +833,28 @@ class Machine(RuleBasedStateMachine):
         damaged = self.scarred or (
             self.truth is not None and shows(self.truth, everything(self.engine), world.log)
         )
-        beside: dict[str, Any] = {"trust": trust, "subjects": world.subjects}
+        owing = self.owing
+        beside: dict[str, Any] = {"trust": trust, "subjects": world.subjects, "policy": self.policy}
         with reading(self.engine) as reader:
             report = verify(reader, guard=life.guard, **beside)
             alone = verify(reader, **beside)
             hashes = verify(reader, depth="hashes", **beside)
             if len(self.lives) == 1:
-                fast = Fast(reader, life.origin, trust).knowing(life.guard, world.subjects).prove()
-                careful = _Careful(reader, life.origin, trust).knowing(life.guard, world.subjects)
+                knows = (life.guard, world.subjects, self.policy)
+                fast = Fast(reader, life.origin, trust).knowing(*knows).prove()
+                careful = _Careful(reader, life.origin, trust).knowing(*knows)
                 careful.walk()
                 assert fast == (not careful.found), (fast, careful.findings)
         codes = {finding.code for finding in report.findings}
         assert "ledger.verifiers_disagree" not in codes
-        values = codes == {"ledger.vault_value_missing"} and self.clean and life.trouble is None
-        assert values or report.ok == (not damaged and life.trouble is None), report.findings
-        assert values or alone.ok == (not damaged), alone.findings
+        assert report.ok == (not damaged and life.trouble is None and not owing), report.findings
+        assert alone.ok == (not damaged and not owing), alone.findings
+        assert damaged or {finding.code for finding in alone.findings} == owing, alone.findings
         assert hashes.ok or not alone.ok
-        self.incremental(report)
+        self.incremental(report, owing=bool(owing))
         return report
 
-    def incremental(self, full: Report) -> None:
+    def incremental(self, full: Report, *, owing: bool) -> None:
         """What an auditor says who remembers: the same, unless what he remembers is not there any more."""
         life, world = self.life, self.world
         known: list[tuple[State | None, list[bytes]]] = [(None, []), *life.states[-2:]]
@@ -826,11 +867,12 @@ class Machine(RuleBasedStateMachine):
                     trust=self.trust,
                     guard=life.guard,
                     subjects=world.subjects,
+                    policy=self.policy,
                     audited=range(3),
                 )
             if self.clean and seen != life.leaves[: len(seen)]:
                 assert "ledger.log_rewritten" in {finding.code for finding in report.findings}
-            elif state is None or self.clean:
+            elif state is None or (self.clean and not owing):
                 assert report.ok == full.ok, (report.findings, full.findings)
             else:
                 assert report.ok or not full.ok, report.findings

@@ -64,16 +64,16 @@ def seen_by(connection: Connection) -> Rows:
 def shows(before: Rows, after: Rows, current: int) -> bool:
     """Tell whether the verifier must see a change from within the database.
 
-    It cannot see that a checkpoint is gone as long as another is there (the guard and whoever was shown it
-    can), nor what became of a witness's line (whoever counts witnesses can).
+    It cannot see that a checkpoint is gone that no witness cosigned, as long as another is there (the guard
+    and whoever was shown it can), nor that a witness's line is gone (whoever counts witnesses can).
     """
     before, after = dict(before), dict(after)
     names, gone = CHECKPOINT.name, before[CHECKPOINT.name] - after[CHECKPOINT.name]
     if after[names] <= before[names] and (not gone or any(row[0] == current for row in after[names])):
         after[names] = before[names]
-    known = {row[0] for row in before[LOG.name]}
-    lines = {row for row in after[COSIGNATURE.name] if row[0] not in known}
-    before[COSIGNATURE.name], after[COSIGNATURE.name] = frozenset(), frozenset(lines)
+    name = COSIGNATURE.name
+    if after[name] <= before[name] and not any(row[:2] in {one[:2] for one in gone} for row in after[name]):
+        after[name] = before[name]
     return before != after
 
 
@@ -265,6 +265,11 @@ def _every_note(hand: Hand) -> None:
     hand.connection.execute(delete(CHECKPOINT).where(CHECKPOINT.c.log == hand.log))
 
 
+def _line_of_another_size(hand: Hand) -> None:
+    row, other = hand.pick(COSIGNATURE), hand.last(CHECKPOINT, "size")
+    hand.add(COSIGNATURE, row | {"size": other["size"] + (row["size"] == other["size"])})
+
+
 def _stream_more(hand: Hand) -> None:
     row = hand.last(STREAM, "stream")
     hand.add(STREAM, row | {"stream": row["stream"] + 1, "name": f"ghost/{hand.two}"})
@@ -330,7 +335,8 @@ KINDS: dict[str, Kind] = {
     "checkpoint of another size": Kind(_note_of_another_size),
     "checkpoint gone": Kind(_gone(CHECKPOINT), before=False),
     "checkpoints gone": Kind(_every_note, before=False),
-    "cosignature": Kind(_column(COSIGNATURE, "line"), before=False),
+    "cosignature": Kind(_column(COSIGNATURE, "line", "name", "key_id")),
+    "cosignature of another size": Kind(_line_of_another_size),
     "cosignature gone": Kind(_gone(COSIGNATURE), before=False),
     "cosignature elsewhere": Kind(_moved(COSIGNATURE)),
     "anchor more": Kind(_anchor_more),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ledger.format.checkpoint import Checkpoint, claimed_checkpoint
 from ledger.format.event import Event
+from ledger.personal.erasure import KIND
 from ledger.publishing.guard import Guard
 from ledger.verifying.incremental import State
 from ledger.writing.writer import Recorded
@@ -71,6 +72,15 @@ class Life:
         """Tell whether what a client was promised is still there."""
         return given.seq < len(self.leaves) and self.leaves[given.seq] == given.leaf
 
+    def promised(self) -> set[str]:
+        """Return the commitments whose values must be in the vault."""
+        due: set[str] = set()
+        for one in sorted(filter(self.stands, self.given), key=lambda one: one.seq):
+            due |= set(one.event.commitments.values())
+            if one.event.kind == KIND:
+                due -= set(one.event.body["commitments"])
+        return due
+
     def note_signed(self, note: str) -> None:
         """Take in a note that left the signer; it must be over what was acknowledged."""
         head = claimed_checkpoint(note, self.origin)
@@ -100,15 +110,16 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A copy of the database, and what stood in it and in the guard then."""
+    """A copy of the database, what stood in it and in the guard then, and what was wrong with it."""
 
     place: str
     leaves: tuple[bytes, ...]
     guard: bytes
+    trouble: str | None
 
     @classmethod
     def of(cls, life: Life, place: str) -> "Backup":
-        return cls(place, tuple(life.leaves), life.guard.path.read_bytes())
+        return cls(place, tuple(life.leaves), life.guard.path.read_bytes(), life.trouble)
 
 
 def other_bytes(event: Event) -> Event:

@@ -1,0 +1,123 @@
+"""Beside the entries: lines of witnesses, and a table of checkpoints that somebody has emptied."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, delete, insert, update
+
+from ledger.format.checkpoint import claimed_checkpoint
+from ledger.format.policy import Policy
+from ledger.format.policy import parse as parse_policy
+from ledger.format.trust import Trust
+from ledger.publishing.guard import Guard
+from ledger.publishing.publisher import keep_cosignatures
+from ledger.report import Finding
+from ledger.storage.db import reading
+from ledger.storage.store import CHECKPOINT, COSIGNATURE
+from ledger.verifying.verify import verify, verify_new
+from tests.ledger.machine_hands import in_hand
+from tests.ledger.tlog import cosigners
+from tests.ledger.world import ORIGIN, START, World
+
+WITNESS = cosigners("witness.example/one")
+STRANGER = cosigners("witness.example/two")
+
+
+def policy() -> Policy:
+    named = [f"witness w{n} {one.key}" for n, one in enumerate(WITNESS)]
+    return parse_policy("\n".join([*named, "quorum none", ""]).encode())
+
+
+@pytest.fixture
+def world(engine: Engine) -> World:
+    """A world with two cosigned checkpoints."""
+    world = World(engine).open().register("an")
+    for _ in range(2):
+        size, note = world.checkpoint()
+        lines = [one.sign_line(claimed_checkpoint(note).text, START) for one in (*WITNESS, *STRANGER)]
+        assert keep_cosignatures(engine, world.log, size, lines) == len(lines)
+        world.note()
+    return world
+
+
+def found(world: World, **beside: object) -> tuple[Finding, ...]:
+    """Return what both verifications find, which must be the same."""
+    with reading(world.engine) as reader:
+        report = verify(reader, **beside)  # type: ignore[arg-type]
+        new, _ = verify_new(reader, None, now=START, **beside)  # type: ignore[arg-type]
+    assert report.findings == new.findings
+    return report.findings
+
+
+def test_lines_that_witnesses_gave_are_no_finding(world: World) -> None:
+    assert not found(world, trust=world.trust, policy=policy())
+    assert not found(world, trust=world.trust)
+
+
+def test_a_line_that_its_witness_never_gave_is_found_under_a_policy(world: World) -> None:
+    other = WITNESS[0].sign_line(f"{ORIGIN}\n9\n{'A' * 43}=\n", START)
+    with in_hand(world.engine) as connection:
+        here = COSIGNATURE.c.key_id == WITNESS[0].key.id.hex()
+        connection.execute(update(COSIGNATURE).where(here, COSIGNATURE.c.size == 2).values(line=other))
+    wrong = Finding(None, "ledger.cosignature_invalid", f"checkpoint 2: {WITNESS[0].name}")
+    assert found(world, trust=world.trust, policy=policy()) == (wrong,)
+    assert not found(world, trust=world.trust)  # nobody has said whose key it is
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"line": "no line"},
+        {"name": "witness.example/three"},
+        {"key_id": "00000000"},
+        {"size": 77},  # no checkpoint of that size
+    ],
+    ids=lambda one: str(*one),
+)
+def test_a_line_out_of_its_place_is_found_without_a_policy(world: World, changed: dict[str, object]) -> None:
+    with in_hand(world.engine) as connection:
+        here = COSIGNATURE.c.key_id == STRANGER[1].key.id.hex()
+        connection.execute(update(COSIGNATURE).where(here, COSIGNATURE.c.size == 2).values(**changed))
+    assert {one.code for one in found(world, trust=world.trust)} == {"ledger.cosignature_invalid"}
+
+
+def test_a_line_under_a_checkpoint_that_was_changed_is_one_finding(world: World) -> None:
+    with in_hand(world.engine) as connection:
+        connection.execute(update(CHECKPOINT).where(CHECKPOINT.c.size == 2).values(note="no note"))
+    assert [one.code for one in found(world, trust=world.trust)] == ["ledger.note_malformed"]
+
+
+def test_new_lines_are_looked_at_on_top_of_a_state(world: World) -> None:
+    with reading(world.engine) as reader:
+        report, state = verify_new(reader, None, now=START, trust=world.trust, policy=policy())
+        assert report.ok
+    size, _ = world.checkpoint()
+    row = {"log": world.log, "size": size, "name": WITNESS[0].name, "key_id": WITNESS[0].key.id.hex()}
+    other = WITNESS[0].sign_line(f"{ORIGIN}\n9\n{'A' * 43}=\n", START)
+    with world.engine.begin() as connection:
+        connection.execute(insert(COSIGNATURE), row | {"line": other})
+    with reading(world.engine) as reader:
+        report, _ = verify_new(reader, state, now=START, trust=world.trust, policy=policy())
+    assert {one.code for one in report.findings} == {"ledger.cosignature_invalid"}
+
+
+def test_a_table_without_checkpoints_is_found_though_the_auditor_kept_one(world: World) -> None:
+    _, note = world.checkpoint()
+    trust = Trust(ORIGIN, world.log_keys, world.trust.root_kids, checkpoint=note)
+    assert not found(world, trust=trust)
+    with in_hand(world.engine) as connection:
+        connection.execute(delete(COSIGNATURE))
+        connection.execute(delete(CHECKPOINT))
+    missing = (Finding(None, "ledger.checkpoint_missing"),)
+    assert found(world, trust=trust) == found(world, trust=world.trust) == missing
+
+
+def test_a_table_without_checkpoints_is_found_by_the_guard_alone(world: World, tmp_path: Path) -> None:
+    guard = Guard(tmp_path / "guard.journal")
+    guard.swap(None, world.checkpoint()[1])
+    assert not found(world, guard=guard)
+    with in_hand(world.engine) as connection:
+        connection.execute(delete(COSIGNATURE))
+        connection.execute(delete(CHECKPOINT))
+    assert found(world, guard=guard) == (Finding(None, "ledger.checkpoint_missing"),)
+    assert not found(world)  # self-consistent, which is all that anybody said
