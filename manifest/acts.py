@@ -8,7 +8,7 @@ from ledger.format.event import Event, parse
 from ledger.format.keys import Key
 from ledger.storage.store import StoredEntry
 from ledger.writing.changes import Change, Reads
-from manifest import corrections, lookups, registration, rows, rules, signing
+from manifest import corrections, lookups, plausibility, registration, rows, rules, signing
 from manifest.accounts import Posting
 from manifest.body import Body
 from manifest.cases import abroad, carriage, notice, rounds, second
@@ -112,6 +112,7 @@ def _rules(
             yield from rules.hand_over(before, body, reference, on)
             yield from carriage.in_one_vehicle(before)
             yield from carriage.own_vehicle(before.registered, body, vehicles_of(reads, body.giver, on))
+            yield from _payload(reads, before, body, reference, on)
             if not before.legs:
                 yield from registration.draws(reads, before.registered, on)
                 yield from rounds.joining(reads, before.registered)
@@ -139,6 +140,17 @@ def _rules(
             yield from _rules_of_case(before, event, body, reference, on)
 
 
+def _payload(
+    reads: Reads, before: Manifest, body: HandedOver, reference: Reference, on: date
+) -> Iterator[Problem]:
+    """Yield a problem when the load is beyond what the vehicle's registration lets one believe."""
+    known = vehicles_of(reads, body.taker, on) | vehicles_of(reads, body.giver, on)
+    vehicle = known.get(body.vehicle_plate)
+    mass_g = sum(line.mass.declared_g for line in before.lines)
+    allowed_g = vehicle.payload_g if vehicle else None
+    yield from plausibility.payload(mass_g, allowed_g, reference, on, "/body/vehicle_plate")
+
+
 def _rules_of_case(
     before: Manifest, event: Event, body: Body, reference: Reference, on: date
 ) -> Iterator[Problem]:
@@ -156,9 +168,7 @@ def _rules_of_case(
         case Exported():
             yield from abroad.leaving(before)
         case DisposalCertified():
-            yield from abroad.certificate(before, body, on)
-            for index, item in enumerate(body.lines):
-                yield from rules.methods(reference, (item.method,), on, f"/body/lines/{index}/method")
+            yield from abroad.certificate(before, body, reference, on)
 
 
 def _completion(reads: Reads, before: Manifest, event: Event, body: Completed) -> Iterator[Problem]:
@@ -167,6 +177,7 @@ def _completion(reads: Reads, before: Manifest, event: Event, body: Completed) -
         yield Problem(
             "manifest.role_wrong", "/actors/0/role", {"role": actor.role, "expected": "treatment_facility"}
         )
+        return
     yield from second.completion(before, body, actor.party)
     if open_g := open_shares_g(reads, before.id):
         yield Problem("manifest.shares_open", "", {"open_g": open_g})

@@ -62,7 +62,6 @@ class Manifest:
     grams, as declared, of each line in each vehicle on the road, ``gate`` the plates that have arrived;
     ``treated_by`` is the facility that treated last, ``on_paper`` counts the acts that somebody signed by
     hand.
-    ``tolerance_permille`` is the tolerance under which the load was decided on.
     """
 
     id: ManifestId
@@ -83,7 +82,6 @@ class Manifest:
     on_paper: int = 0
     vehicles: Mapping[str, Mapping[int, int]] = field(default_factory=lambda: MappingProxyType({}))
     gate: frozenset[str] = frozenset()
-    tolerance_permille: int | None = None
     corrections: Mapping[str, Correction] = field(default_factory=lambda: MappingProxyType({}))
     settled: frozenset[str] = frozenset()
     held: Mapping[tuple[int, Slot, LotId], int] = field(default_factory=lambda: MappingProxyType({}))

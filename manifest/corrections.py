@@ -11,10 +11,11 @@ from types import MappingProxyType
 from ledger.errors import Conflict, Problem, RuleBroken
 from manifest.accounts import Posting, Slot, allocate, move
 from manifest.body import Body
+from manifest.cases import carriage
 from manifest.consignment import Correction, Line, Manifest
 from manifest.events import CorrectionConsented, CorrectionDeclined, CorrectionProposed
 from manifest.postings import Terms, decided, shared
-from manifest.quantity import LineMass, correct_net, difference, resolve
+from manifest.quantity import LineMass, correct_net, resolve
 from manifest.rules import plate_of_leg
 from manifest.vocabulary import Account, Consent, CorrectedField, Reason
 
@@ -41,10 +42,8 @@ def rules_of(before: Manifest, event: CorrectionProposed) -> Iterator[Problem]:
         yield Problem("manifest.line_unknown", "/body/line")
     elif line.mass.accepted_g is None or line.mass.resolved:
         yield Problem("manifest.correction_out_of_time", "/body/line")
-    elif event.field is CorrectedField.DIFFERENCE:
-        tolerance = before.tolerance_permille or 0
-        if difference(line.mass.declared_g, line.mass.arrived_g, tolerance).unexplained_g == 0:
-            yield Problem("manifest.nothing_changes", "/body/line")
+    elif event.field is CorrectedField.DIFFERENCE and line.mass.difference.unexplained_g == 0:
+        yield Problem("manifest.nothing_changes", "/body/line")
     if event.field is CorrectedField.NET_MASS and event.net_g is None:
         yield Problem("manifest.field_missing", "/body/net_g")
 
@@ -90,8 +89,10 @@ def _take_effect(before: Manifest, proposed: CorrectionProposed) -> Manifest:
         assert proposed.leg is not None, "rules have seen the leg"
         assert proposed.value is not None, "rules have seen the plate"
         legs = list(before.legs)
-        legs[proposed.leg - 1] = replace(legs[proposed.leg - 1], vehicle_plate=proposed.value)
-        return replace(before, legs=tuple(legs))
+        old = legs[proposed.leg - 1]
+        legs[proposed.leg - 1] = replace(old, vehicle_plate=proposed.value)
+        after = replace(before, legs=tuple(legs))
+        return carriage.renamed(after, old.vehicle_plate, proposed.value)
     line, mass = corrected_mass(before, proposed)
     return before.with_masses(mass if item is line else item.mass for item in before.lines)
 
@@ -114,7 +115,7 @@ def corrected(before: Manifest, correction: CorrectionProposed, terms: Terms) ->
     line, mass = corrected_mass(before, correction)
     if correction.field is CorrectedField.DIFFERENCE:
         return tuple(_resolved(before, line, terms))
-    tolerance = before.tolerance_permille or 0
+    tolerance = line.mass.tolerance_g or 0
     made = decided(before, line, line.mass.accepted_g or 0, tolerance, terms.source)
     reversed_ = [replace(posting, grams=-posting.grams, reason=Reason.REVERSED) for posting in made]
     again = decided(before, replace(line, mass=mass), mass.accepted_g or 0, tolerance, terms.source)
@@ -143,7 +144,7 @@ def _resolved(before: Manifest, line: Line, terms: Terms) -> Iterator[Posting]:
         Slot(account, registered.facility_site)
         for account in (Account.UNEXPLAINED, Account.AT_FACILITY, Account.INTERIM, Account.TREATED_SERVICE)
     )
-    surplus_g = difference(mass.declared_g, mass.arrived_g, before.tolerance_permille or 0).unexplained_g
+    surplus_g = mass.difference.unexplained_g
     shares = shared(surplus_g, line.drawn)
     if surplus_g < 0:
         for lot, part in shares:

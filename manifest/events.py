@@ -37,7 +37,15 @@ from manifest.register.documents import DOCUMENT_EVENTS
 from manifest.register.events import REGISTER_EVENTS
 from manifest.register.parties import PARTY_EVENTS
 from manifest.register.places import PLACE_EVENTS
-from manifest.vocabulary import Basis, CorrectedField, Document, State, VehicleKind
+from manifest.vocabulary import (
+    Basis,
+    CorrectedField,
+    Document,
+    Instrument,
+    Packaging,
+    State,
+    VehicleKind,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +71,16 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Packages:
+    """So many packages of one kind and volume, in millilitres each."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    kind: Packaging
+    count: Annotated[int, Field(ge=1, le=100_000)]
+    volume_ml: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineDeclared:
     """A line as the generator declares it; ``name`` is the waste's name on the form."""
 
@@ -75,6 +93,7 @@ class LineDeclared:
     planned_methods: Methods
     lots: Annotated[tuple[Draw, ...], Field(min_length=1, max_length=60)]
     containers: Short | None = None
+    packages: Annotated[tuple[Packages, ...], Field(max_length=20)] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +108,13 @@ class CarrierPlanned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineWeighed:
-    """Net grams of a line as the scale says, with the ticket's number."""
+    """Net grams of a line as the scale says, with the ticket's number and the scale's own uncertainty."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     line: LineNumber
     net_g: MassOrNothing
     ticket: Short
+    uncertainty_g: MassOrNothing = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,11 +246,13 @@ class Arrived(Signed):
 class Weighed(Signed):
     """The facility weighed every line; the difference from what was declared is computed, never typed.
 
-    ``round_net_g`` is the net mass of a whole round that went over the scale at once.
+    ``instrument`` names the scale, ``instrument_kind`` says what it is; ``round_net_g`` is the net mass of a
+    whole round that went over the scale at once.
     """
 
     kind: ClassVar[str] = "manifest.weighed.v1"
     instrument: Short
+    instrument_kind: Instrument | None = None
     lines: Annotated[tuple[LineWeighed, ...], Field(min_length=1, max_length=60)]
     round_net_g: Mass | None = None
 

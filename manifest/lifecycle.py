@@ -133,8 +133,16 @@ def _apply(before: Manifest, event: Body, at: datetime, by: str, terms: Terms) -
             vehicles = carriage.loaded(before, event.vehicle_plate)
             return replace(before, legs=(*before.legs, leg), vehicles=vehicles)
         case Weighed():
-            net = {item.line: item.net_g for item in event.lines}
-            return before.with_masses(quantity.weigh(line.mass, net[line.number]) for line in before.lines)
+            found = {item.line: item for item in event.lines}
+            return before.with_masses(
+                quantity.weigh(
+                    line.mass,
+                    found[line.number].net_g,
+                    event.instrument_kind,
+                    found[line.number].uncertainty_g,
+                )
+                for line in before.lines
+            )
         case Accepted() | Refused():
             return replace(_decide(before, event, terms), decided_at=at)
         case Returned():
@@ -174,11 +182,12 @@ def _decide(before: Manifest, event: Accepted | Refused, terms: Terms) -> Manife
         item.line: (item.accepted_g, item.refused_g, f"/body/lines/{index}")
         for index, item in enumerate(getattr(event, "lines", ()))
     }
-    masses = [
-        quantity.decide(line.mass, *decided.get(line.number, (0, line.mass.arrived_g, "")))
-        for line in before.lines
-    ]
-    return replace(before.with_masses(masses), tolerance_permille=terms.tolerance_permille)
+
+    def mass(line: Line) -> LineMass:
+        accepted_g, refused_g, path = decided.get(line.number, (0, line.mass.arrived_g, ""))
+        return quantity.decide(line.mass, accepted_g, refused_g, terms.tolerance_of(line), path)
+
+    return before.with_masses(map(mass, before.lines))
 
 
 def _treat(before: Manifest, event: Treated, terms: Terms) -> Manifest:

@@ -4,6 +4,7 @@ from datetime import date
 
 from ledger.storage.db import Row
 from ledger.writing.changes import Reads
+from manifest import tolerance
 from manifest.postings import Terms
 from manifest.reference import Reference, Rule
 from manifest.register.lookups import holds
@@ -116,7 +117,7 @@ def terms(reads: Reads, reference: Reference, permit_id: str | None, on: date) -
         return str(row["site"])
 
     return Terms(
-        tolerance_permille=reference.rule("receipt_tolerance_permille", on).integer,
+        tolerance_g=lambda line, grams, mass: tolerance.tolerance_g(reference, line, grams, mass, on),
         is_final=is_final,
         permits=permits,
         kind_of=kind_of,

@@ -17,13 +17,14 @@ from manifest.events import (
     GenerationAdjusted,
     GenerationDeclared,
     HandedOver,
+    LineDeclared,
     OpeningDeclared,
     Refused,
     Returned,
     SelfTreated,
     Treated,
 )
-from manifest.quantity import Difference, credited, difference
+from manifest.quantity import Difference, LineMass, credited, difference
 from manifest.vocabulary import Account, LotId, LotKind, Reason
 
 
@@ -31,16 +32,21 @@ from manifest.vocabulary import Account, LotId, LotKind, Reason
 class Terms:
     """What postings depend on besides the manifest and the event, as of the date of the act.
 
+    ``tolerance_g`` gives the difference that is still restated of a line that should have been so many grams;
     ``is_final`` tells whether a list of methods ends the waste, ``permits`` whether the facility's permit
     names these methods for a code on the day of treatment; ``kind_of`` and ``site_of`` give the kind and the
     site of a lot drawn from.
     """
 
-    tolerance_permille: int
+    tolerance_g: Callable[[LineDeclared, int, LineMass], int]
     is_final: Callable[[tuple[str, ...]], bool]
     permits: Callable[[str, tuple[str, ...], date], bool]
     kind_of: Callable[[str], LotKind]
     site_of: Callable[[str], str]
+
+    def tolerance_of(self, line: Line) -> int:
+        """Return the tolerance of a line at the first scale, in grams."""
+        return self.tolerance_g(line.declared, line.mass.declared_g, line.mass)
 
     def source(self, lot: str) -> Slot:
         """Return the account that a lot's grams come from."""
@@ -106,7 +112,7 @@ def postings(before: Manifest, event: object, terms: Terms) -> tuple[Posting, ..
                 posting
                 for line in before.lines
                 for posting in decided(
-                    before, line, accepted.get(line.number, 0), terms.tolerance_permille, terms.source
+                    before, line, accepted.get(line.number, 0), terms.tolerance_of(line), terms.source
                 )
             )
         case Returned():
@@ -149,13 +155,13 @@ def _returned(before: Manifest, event: Returned, terms: Terms) -> Iterator[Posti
 
 
 def decided(
-    before: Manifest, line: Line, accepted_g: int, tolerance_permille: int, source: Callable[[str], Slot]
+    before: Manifest, line: Line, accepted_g: int, tolerance_g: int, source: Callable[[str], Slot]
 ) -> Iterator[Posting]:
     """Yield the postings of one line at the scale of the first facility.
 
     Until this act all that the line drew is in transit, so the shares are those of the signed register event.
     """
-    found = difference(line.mass.declared_g, line.mass.arrived_g, tolerance_permille)
+    found = difference(line.mass.declared_g, line.mass.arrived_g, tolerance_g)
     carried = Slot(Account.IN_TRANSIT, before.holder)
     taken_g = credited(accepted_g, found.unexplained_g)
     site = before.registered.facility_site

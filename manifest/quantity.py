@@ -8,6 +8,7 @@ resolved (decision A1). All masses are whole grams.
 from dataclasses import dataclass, replace
 
 from ledger.errors import Problem, RuleBroken
+from manifest.vocabulary import Instrument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class SecondMass:
 class LineMass:
     """Grams of one line; ``net_g`` is None until it is weighed, ``accepted_g`` until it is decided.
 
+    ``instrument`` and ``uncertainty_g`` say how it was weighed; ``tolerance_g`` is the difference from the
+    declared mass up to which the decision restated it.
     ``treated_g`` went through a final method, ``interim_g`` through interim ones only, ``batched_g`` went on
     into a batch, whose outputs have a fate of their own. ``without_basis_g``
     is what of ``treated_g`` no permit line covers; ``last_method`` is the last method of the newest part
@@ -39,6 +42,9 @@ class LineMass:
 
     declared_g: int
     net_g: int | None = None
+    instrument: Instrument | None = None
+    uncertainty_g: int = 0
+    tolerance_g: int | None = None
     accepted_g: int | None = None
     refused_g: int = 0
     treated_g: int = 0
@@ -66,6 +72,11 @@ class LineMass:
     def arrived_g(self) -> int:
         """What came to the gate: net grams, or as declared while nobody has weighed."""
         return self.declared_g if self.net_g is None else self.net_g
+
+    @property
+    def difference(self) -> "Difference":
+        """What the scale says against what was declared, by the tolerance of the decision."""
+        return difference(self.declared_g, self.arrived_g, self.tolerance_g or 0)
 
     @property
     def due_g(self) -> int:
@@ -102,13 +113,13 @@ class Difference:
     unexplained_g: int
 
 
-def difference(declared_g: int, net_g: int, tolerance_permille: int) -> Difference:
+def difference(declared_g: int, net_g: int, tolerance_g: int) -> Difference:
     """Return the difference of net from declared grams, as restated or as unexplained.
 
-    Source: decision A1; the tolerance is the rule `receipt_tolerance_permille` of the date.
+    Source: decision A1; the tolerance is that of `tolerance.py` on the date.
     """
     delta = net_g - declared_g
-    if abs(delta) * 1000 <= tolerance_permille * declared_g:
+    if abs(delta) <= tolerance_g:
         return Difference(delta, 0)
     return Difference(0, delta)
 
@@ -118,17 +129,19 @@ def credited(accepted_g: int, unexplained_g: int) -> int:
     return max(accepted_g - max(unexplained_g, 0), 0)
 
 
-def weigh(line: LineMass, net_g: int) -> LineMass:
-    """Record the net mass."""
-    return replace(line, net_g=net_g)
+def weigh(
+    line: LineMass, net_g: int, instrument: Instrument | None = None, uncertainty_g: int = 0
+) -> LineMass:
+    """Record the net mass, and how it was found."""
+    return replace(line, net_g=net_g, instrument=instrument, uncertainty_g=uncertainty_g)
 
 
-def decide(line: LineMass, accepted_g: int, refused_g: int, path: str) -> LineMass:
+def decide(line: LineMass, accepted_g: int, refused_g: int, tolerance_g: int, path: str) -> LineMass:
     """Record what is accepted and refused; raise RuleBroken unless both together are what arrived."""
     if accepted_g + refused_g != line.arrived_g:
         facts = {"arrived_g": line.arrived_g, "accepted_g": accepted_g, "refused_g": refused_g}
         raise RuleBroken(Problem("manifest.accepted_and_refused", path, facts))
-    return replace(line, accepted_g=accepted_g, refused_g=refused_g)
+    return replace(line, accepted_g=accepted_g, refused_g=refused_g, tolerance_g=tolerance_g)
 
 
 def correct_net(line: LineMass, net_g: int) -> LineMass:

@@ -24,6 +24,7 @@ from manifest.reference_tables import (
     Method,
     Rule,
     Tables,
+    Tolerance,
     WasteCode,
     Zone,
     grouped,
@@ -307,6 +308,10 @@ class Reference:
     def rules(self) -> tuple[Rule, ...]:
         """Return every row of every rule, later rows of a name overriding earlier ones."""
         return tuple(row for rows in self.tables.rules.values() for row in rows)
+
+    def tolerances(self, on: date) -> tuple[Tolerance, ...]:
+        """Return the tolerances of a date that are narrower than the rule for everything."""
+        return tuple(row for row in self.tables.tolerances if row.covers(on))
 
     def with_rules(self, rows: Iterable[Rule]) -> "Reference":
         """Return a copy in which these rows override earlier ones on the dates they cover, and only there.

@@ -13,7 +13,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import TypeAlias, TypedDict, TypeVar
 
-from manifest.vocabulary import ZoneKind
+from manifest.vocabulary import Instrument, Packaging, State, ZoneKind
 
 Row: TypeAlias = Mapping[str, str]
 V = TypeVar("V")
@@ -165,6 +165,22 @@ class Rule(Dated):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance(Dated):
+    """How far a scale may differ from what was declared, for waste, packaging and instrument of a kind.
+
+    What is None fits everything; ``code`` is the beginning of a waste code.
+    """
+
+    code: str | None
+    state: State | None
+    packaging: Packaging | None
+    instrument: Instrument | None
+    permille: int
+    source: str
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FormEdition(Dated):
     """An edition of the manifest form: its copies, and those the generator waits for."""
 
@@ -190,6 +206,7 @@ class Tables:
     communes_of: Mapping[str, tuple[Area, ...]]  # by district
     zones: Mapping[str, Zone]
     rules: Mapping[str, tuple[Rule, ...]]  # by name; where rows overlap the last one counts
+    tolerances: tuple[Tolerance, ...]
     form_editions: tuple[FormEdition, ...]
 
 
@@ -221,6 +238,7 @@ def read_tables(files: Mapping[str, bytes]) -> Tables:
         communes_of=grouped((district, areas[commune]) for district, commune in successors),
         zones=_indexed((row["zone_id"], _zone(row, districts)) for row in rows["zones.csv"]),
         rules=grouped((row["rule"], _rule(row)) for row in rows["rules.csv"]),
+        tolerances=tuple(map(_tolerance, rows["tolerances.csv"])),
         form_editions=tuple(map(_form_edition, rows["form_editions.csv"])),
     )
 
@@ -340,6 +358,19 @@ def _rule(row: Row) -> Rule:
         verified_by=row["verified_by"] or None,
         verified_on=date.fromisoformat(row["verified_on"]) if row["verified_on"] else None,
         note=row["note"],
+        **_dates(row),
+    )
+
+
+def _tolerance(row: Row) -> Tolerance:
+    return Tolerance(
+        code=row["code"] or None,
+        state=State(row["state"]) if row["state"] else None,
+        packaging=Packaging(row["packaging"]) if row["packaging"] else None,
+        instrument=Instrument(row["instrument"]) if row["instrument"] else None,
+        permille=int(row["permille"]),
+        source=row["source"],
+        confirmed=_flag(row["confirmed"]),
         **_dates(row),
     )
 

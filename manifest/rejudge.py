@@ -5,14 +5,14 @@ grams were is as it was. Nothing is changed by asking.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from manifest import rules
 from manifest.clocks import ClockKind, ClockState, known, run
 from manifest.consignment import Manifest
-from manifest.quantity import difference
 from manifest.reference import Reference, ReferenceRefused
+from manifest.tolerance import tolerance_g
 from manifest.vocabulary import VehicleKind, local_date
 
 
@@ -75,11 +75,12 @@ def _road(manifest: Manifest, reference: Reference, on: date | None) -> Iterator
 def _differences(manifest: Manifest, reference: Reference, on: date | None) -> Iterator[Judgement]:
     if manifest.decided_at is None:
         return
-    name = "receipt_tolerance_permille"
-    decided_under = manifest.tolerance_permille or 0
-    tolerance = decided_under if on is None else reference.rule(name, on).integer
     for line in manifest.lines:
-        found = difference(line.mass.declared_g, line.mass.arrived_g, tolerance)
+        mass = line.mass
+        if on is not None:
+            limit_g = tolerance_g(reference, line.declared, mass.declared_g, mass, on)
+            mass = replace(mass, tolerance_g=limit_g)
+        found = mass.difference
         if found.restated_g or found.unexplained_g:
             outcome = "restated" if found.restated_g else "unexplained"
             yield Judgement(f"lines/{line.number}/difference", outcome)

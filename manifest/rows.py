@@ -13,6 +13,7 @@ from manifest.cases.views import LISTED
 from manifest.consignment import Line, Manifest
 from manifest.events import Registered, Weighed
 from manifest.postings import Terms
+from manifest.quantity import Difference
 from manifest.signing import belongs_to, by_hand
 from manifest.views import ACT, MANIFEST, MANIFEST_LINE, MANIFEST_PARTY, PERMIT_USE
 from manifest.vocabulary import Role, local_date
@@ -155,6 +156,7 @@ def _listed(after: Manifest, terms: Terms) -> Iterator[Change]:
 
 def _line_row(manifest: Manifest, line: Line) -> dict[str, object]:
     declared, mass, second = line.declared, line.mass, line.mass.second
+    found = Difference(0, 0) if mass.accepted_g is None else mass.difference
     return {
         "code": declared.code,
         "name": declared.name,
@@ -162,6 +164,12 @@ def _line_row(manifest: Manifest, line: Line) -> dict[str, object]:
         "planned_methods": ",".join(declared.planned_methods),
         "declared_g": mass.declared_g,
         "net_g": mass.net_g,
+        "instrument": mass.instrument.value if mass.instrument else None,
+        "uncertainty_g": mass.uncertainty_g,
+        "restated_g": found.restated_g,
+        "unexplained_g": 0 if mass.resolved else found.unexplained_g,
+        "returned_g": mass.refused_g if mass.returned else 0,
+        "forwarded_g": second.forwarded_g if second else 0,
         "accepted_g": mass.accepted_g,
         "refused_g": mass.refused_g,
         "treated_g": mass.treated_g,

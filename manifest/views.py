@@ -312,10 +312,20 @@ class ManifestPartyView(SQLModel, table=True):
 
 
 class ManifestLineView(SQLModel, table=True):
-    """A line of a manifest with its masses."""
+    """A line of a manifest with its masses; what the scale says otherwise is restated or unexplained."""
 
     __tablename__ = "manifest_line"
-    __table_args__ = t.of_log()
+    __table_args__ = t.of_log(
+        CheckConstraint("declared_g > 0", name="line_declared"),
+        CheckConstraint(
+            "net_g IS NULL OR accepted_g IS NULL OR accepted_g + refused_g = net_g", name="line_divided"
+        ),
+        CheckConstraint(
+            "refused_g >= 0 AND treated_g >= 0 AND interim_g >= 0 AND batched_g >= 0 AND"
+            " treated_g + interim_g + batched_g <= coalesce(second_accepted_g, accepted_g, declared_g)",
+            name="line_treated",
+        ),
+    )
     log: int = t.log()
     manifest: str = t.key(36)
     line: int = t.number_key()
@@ -325,6 +335,12 @@ class ManifestLineView(SQLModel, table=True):
     planned_methods: str = t.text(120)
     declared_g: int = t.whole()
     net_g: int | None = t.whole(null=True)
+    instrument: str | None = t.text(20, null=True)
+    uncertainty_g: int = t.whole()
+    restated_g: int = t.whole()
+    unexplained_g: int = t.whole()
+    returned_g: int = t.whole()
+    forwarded_g: int = t.whole()
     accepted_g: int | None = t.whole(null=True)
     refused_g: int = t.whole()
     treated_g: int = t.whole()

@@ -201,6 +201,27 @@ class LotKind(StrEnum):
     CHILD = "child"
 
 
+class Instrument(StrEnum):
+    """What a mass was found with."""
+
+    WEIGHBRIDGE = "weighbridge"
+    PLATFORM = "platform"
+    HANGING = "hanging"
+    FLOW_METER = "flow_meter"
+    ESTIMATE = "estimate"
+
+
+class Packaging(StrEnum):
+    """What waste is kept and carried in."""
+
+    DRUM = "drum"
+    IBC = "ibc"
+    BAG = "bag"
+    BOX = "box"
+    TANK = "tank"
+    LOOSE = "loose"
+
+
 class Basis(StrEnum):
     """How a lot came to be declared; one first declared on the hand-over day weakens coverage."""
 

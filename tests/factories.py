@@ -44,7 +44,7 @@ def terms(
 ) -> Terms:
     """Return terms under which TC, TĐ and OH end the waste, and the permit names TC, TĐ and SC."""
     return Terms(
-        tolerance_permille=tolerance_permille,
+        tolerance_g=lambda _line, grams, mass: max(tolerance_permille * grams // 1000, mass.uncertainty_g),
         is_final=lambda methods: not FINAL.isdisjoint(methods),
         permits=lambda _code, methods, _on: set(methods) <= PERMITTED,
         kind_of=kind_of,

@@ -16,7 +16,7 @@ from manifest.cases.parts import ARTICLE
 from manifest.consignment import Manifest
 from manifest.events import Completed, Treated
 from manifest.postings import Terms, at_scale
-from manifest.quantity import credited, difference
+from manifest.quantity import LineMass, credited, difference
 from manifest.text import is_plate
 from manifest.vocabulary import Account, Reason
 
@@ -129,7 +129,8 @@ def _received(before: Manifest, event: ReceivedSecond, terms: Terms) -> Iterator
         carried = Slot(Account.IN_TRANSIT, second.taker)
         shares = before.on_line(line, carried)
         held_g = sum(grams for _, grams in shares)
-        found = difference(second.forwarded_g, item.net_g, terms.tolerance_permille)
+        tolerance_g = terms.tolerance_g(line.declared, second.forwarded_g, LineMass(declared_g=1))
+        found = difference(second.forwarded_g, item.net_g, tolerance_g)
         # What the first scale found beyond the declared mass is in no account; less arriving eats that first.
         lost_g = max(min(found.restated_g, 0) + min(found.unexplained_g, 0), -held_g)
         found = replace(

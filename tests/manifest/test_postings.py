@@ -520,7 +520,7 @@ class Journey(RuleBasedStateMachine):
             mass = line.mass
             if mass.accepted_g is None:
                 continue
-            found = difference(mass.declared_g, mass.arrived_g, self.tolerance).unexplained_g
+            found = mass.difference.unexplained_g
             surplus = 0 if mass.resolved else max(found, 0)
             shortage = 0 if mass.resolved else max(-found, 0)
             credited = self.on(line, Account.TREATED_SERVICE)
