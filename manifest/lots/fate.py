@@ -128,9 +128,17 @@ def credit(
 
 
 def _as_one(child: Child, moved: Iterable[Movement]) -> Iterator[Movement]:
-    """Yield a child's own movements, whichever manifest brought its grams."""
-    origin = Origin(child.lot)
-    return merged(replace(one, origin=origin) for one in moved)
+    """Yield a child's movements from pool to pool, whichever manifest brought its grams."""
+    return merged(
+        Movement(
+            Origin(child.lot),
+            one.grams,
+            child.pool(one.source) or one.source,
+            child.pool(one.target) or one.target,
+            one.cause,
+        )
+        for one in moved
+    )
 
 
 def merged(moved: Iterable[Movement]) -> Iterator[Movement]:

@@ -1,4 +1,4 @@
-"""What a facility does with batches, beside the verbs of the world: a plant that pours, empties and treats."""
+"""What a facility does with batches: a plant that pours, empties and treats, beside the world's verbs."""
 
 from dataclasses import dataclass
 from typing import Any
