@@ -224,8 +224,9 @@ def _move_streams(writer: Writer, log: int, rows: Sequence[tuple[int, int, str]]
                 with_rows = f"WITH moved (stream, length, head) AS (VALUES {values})"
                 own.execute(f"{with_rows} {set_to} moved {where}", (*chain.from_iterable(part), log))
             return
+        # Numbers and hex digits: spelt as arrays here, which the driver would do value by value.
         unnested = "unnest(%s::bigint[], %s::int[], %s::text[]) AS moved (stream, length, head)"
-        columns = [list(column) for column in zip(*rows, strict=True)]
+        columns = [f"{{{','.join(map(str, column))}}}" for column in zip(*rows, strict=True)]
         own.execute(f"{set_to} {unnested} {where.replace('?', '%s')}", (*columns, log))
 
 
