@@ -323,7 +323,8 @@ class World:
 
     @staticmethod
     def _carries(party: str) -> Role:
-        return Role.GENERATOR if party in {GENERATOR, RIVAL} else Role.TRANSPORTER
+        carries = {CARRIER, SECOND_CARRIER, FACILITY, OTHER_FACILITY}
+        return Role.TRANSPORTER if party in carries else Role.GENERATOR
 
     def _facility(self, body: Body) -> Self:
         self.act(body, (FACILITY, Role.TREATMENT_FACILITY), stream=self.manifest)

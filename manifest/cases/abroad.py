@@ -13,6 +13,7 @@ from manifest import quantity
 from manifest.accounts import Posting, Slot, allocate, move
 from manifest.cases.events import DisposalCertified, Exported
 from manifest.consignment import Manifest
+from manifest.reference import Reference, ReferenceRefused
 from manifest.vocabulary import Account, Reason, local_date
 
 
@@ -28,8 +29,10 @@ def staying(before: Manifest) -> Iterator[Problem]:
         yield Problem("manifest.goes_abroad", "/kind")
 
 
-def certificate(before: Manifest, event: DisposalCertified, on: date) -> Iterator[Problem]:
-    """Yield problems of a certificate: lines that there are, and a day between departure and the act."""
+def certificate(
+    before: Manifest, event: DisposalCertified, reference: Reference, on: date
+) -> Iterator[Problem]:
+    """Yield problems of a certificate: lines and methods, and a day between departure and the act."""
     left_on = local_date(before.exported_at) if before.exported_at else on
     if event.disposed_on > on:
         yield Problem("manifest.date_in_future", "/body/disposed_on", {"latest": on.isoformat()})
@@ -38,6 +41,10 @@ def certificate(before: Manifest, event: DisposalCertified, on: date) -> Iterato
     for index, item in enumerate(event.lines):
         if before.line(item.line) is None:
             yield Problem("manifest.line_unknown", f"/body/lines/{index}/line", {"line": item.line})
+        try:
+            reference.method(item.method, on)
+        except ReferenceRefused as refused:
+            yield Problem(refused.code, f"/body/lines/{index}/method", refused.facts)
 
 
 def apply(before: Manifest, event: Exported | DisposalCertified, at: datetime) -> Manifest:

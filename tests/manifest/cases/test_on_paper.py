@@ -1,0 +1,193 @@
+"""Acts signed by hand: who enters them for whom, what they are worth, and how they are contested."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from manifest import events as e
+from manifest.body import Body
+from manifest.cases.events import Contested
+from manifest.cases.views import CONTEST, ENTERED_ACT
+from manifest.views import ACT, LOT, MANIFEST
+from manifest.vocabulary import Entering, IdentifierKind, Role, State
+from tests.manifest.cases.helpers import HALF, HASH, by, on_paper, refuses
+from tests.manifest.register.entries import AS_AUTHORITY, AS_GENERATOR
+from tests.world import (
+    AUTHORITY,
+    CARRIER,
+    CODE,
+    FACILITY,
+    GENERATOR,
+    PLATE,
+    RIVAL,
+    World,
+)
+
+HOUSEHOLD = "org:household"
+
+
+def household(world: World) -> None:
+    none: dict[str, Any] = {
+        "identifier_kind": IdentifierKind.NONE,
+        "identifier": None,
+        "reason": "Hộ chưa có mã số thuế",
+    }
+    world.add_party(HOUSEHOLD, "Hộ sản xuất", Role.GENERATOR, **none)
+    world.add_site(HOUSEHOLD)
+
+
+def lot_of(world: World, helper: str, *, slip: bool = True) -> e.GenerationDeclared:
+    body = e.GenerationDeclared(
+        lot=world.id(), site="site:household", code=CODE, state=State.LIQUID, mass_g=1000,
+        generated_on=world.today, on_paper=on_paper(HOUSEHOLD, how=Entering.ASSISTED) if slip else (),
+    )  # fmt: skip
+    world.act(body, (HOUSEHOLD, Role.GENERATOR, helper), stream=body.lot)
+    return body
+
+
+def contest(world: World, seq: int, party: str = GENERATOR, role: Role = Role.GENERATOR) -> None:
+    body = Contested(seq=seq, reason="Hộ không giao chuyến này")
+    world.act(body, (party, role), stream=f"contest:{seq}")
+
+
+def test_the_commune_enters_for_a_household_without_a_phone(world: World) -> None:
+    household(world)
+    lot = lot_of(world, AUTHORITY).lot
+    assert world.row(LOT, lot=lot)["party"] == HOUSEHOLD
+    row = world.row(ENTERED_ACT)
+    assert (row["party"], row["entered_by"], row["how"], row["sha256"]) == (
+        HOUSEHOLD, AUTHORITY, "assisted", HASH
+    )  # fmt: skip
+    lot_of(world, CARRIER)
+    assert {row["entered_by"] for row in world.rows(ENTERED_ACT)} == {AUTHORITY, CARRIER}
+
+
+def test_nobody_enters_for_others_without_a_slip_or_from_anywhere(world: World) -> None:
+    household(world)
+    assert refuses(world, lambda: lot_of(world, CARRIER, slip=False)) == [
+        ("manifest.mandate_missing", "/actors/0/kid")
+    ]
+    assert refuses(world, lambda: lot_of(world, RIVAL)) == [("manifest.helper_not_allowed", "/actors/0/kid")]
+
+
+def test_a_driver_takes_over_what_the_generator_signs_on_paper(world: World) -> None:
+    world.register()
+    body = e.HandedOver(leg=1, giver=GENERATOR, taker=CARRIER, vehicle_plate=PLATE, on_paper=on_paper())
+    world.act(body, (CARRIER, Role.TRANSPORTER), stream=world.manifest)
+    act = world.row(ACT, kind=body.kind)
+    assert (set(act["parties"].split(",")), act["assurance"]) == ({CARRIER, GENERATOR}, -1)
+    assert world.row(ENTERED_ACT)["entered_by"] == CARRIER
+    assert world.row(MANIFEST)["on_paper"] == 1
+
+
+@pytest.mark.parametrize(
+    ("papers", "who", "problem"),
+    [
+        ((), (CARRIER, Role.TRANSPORTER), ("manifest.actors_wrong", "/actors")),
+        ((CARRIER,), (CARRIER, Role.TRANSPORTER), ("manifest.actors_wrong", "/actors")),
+        ((GENERATOR,), (FACILITY, Role.TRANSPORTER), ("manifest.party_not_in_place", "/actors/0/party")),
+        ((GENERATOR,), (CARRIER, Role.AUTHORITY), ("manifest.role_wrong", "/actors/0/role")),
+        ((GENERATOR, RIVAL), (CARRIER, Role.TRANSPORTER),
+         ("manifest.on_paper_not_a_party", "/body/on_paper/1/party")),
+    ],
+)  # fmt: skip
+def test_only_who_signed_by_hand_may_be_missing(
+    world: World, papers: tuple[str, ...], who: tuple[str, str], problem: tuple[str, str]
+) -> None:
+    world.register()
+    slips = on_paper(*papers) if papers else ()
+    body = e.HandedOver(leg=1, giver=GENERATOR, taker=CARRIER, vehicle_plate=PLATE, on_paper=slips)
+    assert problem in refuses(world, lambda: world.act(body, who, stream=world.manifest))
+
+
+def test_a_whole_paper_manifest_is_entered_later_by_the_facility(world: World) -> None:
+    then = world.now
+    body = world.registered(paper_number="000123/GIAY", on_paper=on_paper())
+    world.tick(days=30)
+    world.manifest = world.id()
+
+    def enter(body: Body, who: str, role: Role, hours: int) -> None:
+        world.act(body, (who, role, FACILITY), stream=world.manifest, at=then + timedelta(hours=hours))
+
+    enter(body, GENERATOR, Role.GENERATOR, 1)
+    both = on_paper(GENERATOR, CARRIER)
+    handed = e.HandedOver(leg=1, giver=GENERATOR, taker=CARRIER, vehicle_plate=PLATE, on_paper=both)
+    enter(handed, GENERATOR, Role.GENERATOR, 2)
+    enter(e.Arrived(vehicle_plate=PLATE), FACILITY, Role.TREATMENT_FACILITY, 3)
+    weighed = (e.LineWeighed(line=1, net_g=HALF, ticket="PC-1"),)
+    enter(e.Weighed(instrument="Cân 80 t", lines=weighed), FACILITY, Role.TREATMENT_FACILITY, 4)
+    decided = (e.LineDecided(line=1, accepted_g=HALF, refused_g=0),)
+    enter(e.Accepted(lines=decided), FACILITY, Role.TREATMENT_FACILITY, 5)
+    shown = world.row(MANIFEST)
+    assert (shown["status"], shown["paper_number"], shown["on_paper"]) == ("accepted", "000123/GIAY", 2)
+    assert [row["assurance"] for row in world.rows(ACT)] == [-1, -1, 0, 0, 0]
+    world.tick()
+    again = replace(world.registered(), paper_number="000123/GIAY")
+    assert refuses(world, lambda: world.act(again, AS_GENERATOR, stream=world.id())) == [
+        ("manifest.paper_number_taken", "/body/paper_number")
+    ]
+
+
+def test_a_stranger_enters_no_manifest_for_others(world: World) -> None:
+    body = world.registered(on_paper=on_paper())
+    who = (GENERATOR, Role.GENERATOR, RIVAL)
+    assert refuses(world, lambda: world.act(body, who, stream=world.id())) == [
+        ("manifest.helper_not_allowed", "/actors/0/kid")
+    ]
+    world.register()
+    handed = e.HandedOver(leg=1, giver=GENERATOR, taker=CARRIER, vehicle_plate=PLATE, on_paper=on_paper())
+    others = (GENERATOR, Role.GENERATOR, RIVAL)
+    assert ("manifest.helper_not_allowed", "/actors/0/kid") in refuses(
+        world, lambda: world.act(handed, others, stream=world.manifest)
+    )
+
+
+def entered(world: World) -> int:
+    """Return the entry of a registration that the facility entered for the generator."""
+    world.manifest = world.id()
+    who = (GENERATOR, Role.GENERATOR, FACILITY)
+    done = world.act(world.registered(on_paper=on_paper()), who, stream=world.manifest)
+    return int(done.receipt.seq)
+
+
+def test_who_was_entered_for_contests_it_within_thirty_days(world: World) -> None:
+    seq = entered(world)
+    assert refuses(world, lambda: contest(world, seq, RIVAL)) == [
+        ("manifest.act_not_yours", "/actors/0/party")
+    ]
+    world.tick(days=29)
+    contest(world, seq)
+    row = world.row(CONTEST)
+    assert (row["party"], row["contested_by"], row["stream"]) == (GENERATOR, GENERATOR, world.manifest)
+    assert world.row(MANIFEST)["contested"] == 1
+    assert refuses(world, lambda: contest(world, seq)) == [("manifest.contested_already", "/body/seq")]
+
+
+def test_an_authority_contests_for_others(world: World) -> None:
+    seq = entered(world)
+    contest(world, seq, AUTHORITY, Role.AUTHORITY)
+    assert world.row(CONTEST)["party"] == GENERATOR
+
+
+def test_a_contest_comes_in_time_and_about_an_entered_act(world: World) -> None:
+    seq = entered(world)
+    world.tick(days=31)
+    assert refuses(world, lambda: contest(world, seq)) == [("manifest.contest_too_late", "/occurred_at")]
+    assert refuses(world, lambda: contest(world, seq - 1)) == [("manifest.act_not_entered", "/body/seq")]
+    body = Contested(seq=seq, reason="x")
+    assert refuses(world, lambda: world.act(body, AS_AUTHORITY, stream="contest:1")) == [
+        ("manifest.stream_wrong", "/stream")
+    ]
+
+
+def test_no_party_takes_the_name_of_a_contest(world: World) -> None:
+    assert refuses(world, lambda: world.add_party("contest:1", "Công ty", Role.GENERATOR)) == [
+        ("manifest.stream_wrong", "/stream")
+    ]
+    by_hand = e.Cancelled(reason="Đổi lịch", on_paper=on_paper(RIVAL))
+    world.register()
+    assert refuses(world, lambda: by(world, by_hand, GENERATOR, Role.GENERATOR)) == [
+        ("manifest.on_paper_not_a_party", "/body/on_paper/0/party")
+    ]
