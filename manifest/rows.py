@@ -24,6 +24,11 @@ def act_row(before: Manifest, event: Event, body: Body, keys: tuple[Key, ...]) -
     papers = by_hand(body)
     signed = [actor.party for actor in event.actors]
     signed += [party for party in belongs_to(before, event, body) if party in papers - set(signed)]
+    by_key = [ASSURANCE[key.custody] for key in keys]
+    levels = [
+        ON_PAPER if party in papers else by_key[index]  # who has no key here signed by hand
+        for index, party in enumerate(signed)
+    ]
     row = {
         "manifest": event.stream,
         "seq": SEQ,
@@ -31,7 +36,8 @@ def act_row(before: Manifest, event: Event, body: Body, keys: tuple[Key, ...]) -
         "occurred_at": event.occurred_at,
         "recorded_at": RECORDED_AT,
         "parties": ",".join(signed),
-        "assurance": ON_PAPER if papers else min(ASSURANCE[key.custody] for key in keys),
+        "levels": ",".join(map(str, levels)),
+        "assurance": min(levels),
     }
     return Insert(ACT, row)
 

@@ -353,7 +353,10 @@ class ManifestLineView(SQLModel, table=True):
 
 
 class ActView(SQLModel, table=True):
-    """An act of a manifest: who, when, its assurance (-1 paper, 0 account, 1 own key, 2 certificate)."""
+    """An act of a manifest: who, when, its assurance (-1 paper, 0 account, 1 own key, 2 certificate).
+
+    ``levels`` has that of each of ``parties``, ``assurance`` the lowest.
+    """
 
     __tablename__ = "act"
     __table_args__ = t.of_log()
@@ -364,6 +367,7 @@ class ActView(SQLModel, table=True):
     occurred_at: t.Moment = t.moment()
     recorded_at: t.Moment = t.moment()
     parties: str = t.text(400)
+    levels: str = t.text(60)
     assurance: int = t.small()
 
 

@@ -133,6 +133,7 @@ LISTS: dict[str, tuple[str, ...]] = {
         "subject",
         "due_on",
         "clock_state",
+        "evidence",
         "told",
         "rule",
         "value",

@@ -12,10 +12,12 @@ from rich.table import Table
 from api.cli.common import AsJson, Db, Origin, chosen, language, looking, out, print_json, telling
 from api.documents import find_manifest, issue_pdf, write_issued
 from api.home import open_home
+from ledger.format.canonical import MAX_INTEGER
 from ledger.storage.store import rows
 from ledger.writing.changes import Reads
 from manifest import wording
 from manifest.acts import find, read_stored
+from manifest.evidence_views import evidence
 from manifest.reconcile.ratio import DIMENSIONS, RatioTable, ratio
 from manifest.reference import default
 from manifest.views import ACT, MANIFEST, MANIFEST_LINE, ORGANISATION
@@ -46,7 +48,9 @@ def ratio_command(
             "--as-of", formats=["%Y-%m-%d"], help="State of that day. Default: that of the last entry."
         ),
     ] = None,
-    at_size: Annotated[int | None, typer.Option("--at-size", min=1, help="Only the first N entries.")] = None,
+    at_size: Annotated[
+        int | None, typer.Option("--at-size", min=1, max=MAX_INTEGER, help="Only the first N entries.")
+    ] = None,
     origin: Origin = None,
     as_json: AsJson = False,
 ) -> None:
@@ -177,6 +181,7 @@ def show_command(
         acts = rows(reader, ACT, log=log, manifest=manifest_id)
         reads = Reads(reader, log)
         state = find(reads, manifest_id, default())
+        rests_on = evidence(reader, log, head)
         streams = [read_stored(stored)[0].kind for stored in reads.stream(manifest_id)]
     held = [
         {"line": line, "account": slot.account.value, "place": slot.place, "lot": lot, "mass_g": grams}
@@ -187,6 +192,7 @@ def show_command(
         "lines": [_plain(row) for row in lines],
         "acts": [_plain(row) for row in acts],
         "held": held,
+        "evidence": {"grade": rests_on.grade, "weakened_by": list(rests_on.weakened_by)},
         "events": streams,
     }
     if as_json:
@@ -196,6 +202,8 @@ def show_command(
     out.print(
         f"{head['number']}  {wording.label('status', head['status'], said)}", style="bold", markup=False
     )
+    graded = wording.label("grade", rests_on.grade, said)
+    out.print(f"  {wording.label('figure', 'evidence', said)}: {rests_on.grade} ({graded})", markup=False)
     for row in lines:
         out.print(
             f"  {row['line']}. {row['code']} {row['name']}: {wording.kg(row['declared_g'], said)} kg",

@@ -19,6 +19,7 @@ from ledger.writing.changes import Reads
 from manifest import reference
 from manifest.acts import find, read_stored
 from manifest.consignment import Manifest
+from manifest.evidence_views import evidence
 from manifest.views import ACT, MANIFEST, MANIFEST_LINE, MANIFEST_PARTY, PDF
 from manifest.vocabulary import Status, local_noon
 
@@ -99,6 +100,7 @@ def _detail(view: View, manifest: str) -> dict[str, Any]:
     return {
         **_without_log(row),
         "head": head,
+        "evidence": _evidence(view, row),
         "header": state.registered.write(),
         "parties": [{name: one[name] for name in names} for one in rows(view.reader, MANIFEST_PARTY, **key)],
         "lines": [_line(state, one) for one in rows(view.reader, MANIFEST_LINE, **key)],
@@ -124,6 +126,11 @@ def _detail(view: View, manifest: str) -> dict[str, Any]:
         "shares": shares(view, manifest=manifest),
         "documents": [_without_log(one) for one in rows(view.reader, PDF, **key)],
     }
+
+
+def _evidence(view: View, row: Row) -> dict[str, Any]:
+    found = evidence(view.reader, view.log, row)
+    return {"grade": found.grade, "voices": found.voices, "weakened_by": list(found.weakened_by)}
 
 
 def _line(state: Manifest, row: Row) -> dict[str, Any]:

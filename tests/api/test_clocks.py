@@ -68,3 +68,15 @@ def test_a_manifest_under_other_rules_says_what_differs(lite: Caller) -> None:
     old = lite.get(GENERATOR, path, params={"on": "2021-05-01"}).json()["items"]
     assert {"subject": "form", "then": "tt02-2022", "now": "tt36-2015"} in old
     assert lite.get(RIVAL, path).status_code == 404
+
+
+def test_a_manifest_shows_what_it_rests_on(lite: Caller) -> None:
+    manifest = lite.register()
+    shown = lite.get(GENERATOR, f"/manifests/{manifest}").json()["evidence"]
+    assert shown == {"grade": "C", "voices": 1, "weakened_by": ["not_weighed"]}
+    lite.hand_over(manifest)
+    lite.arrive(manifest)
+    lite.weigh(manifest, 500_000)
+    shown = lite.get(GENERATOR, f"/manifests/{manifest}").json()["evidence"]
+    # Three parties that have nothing to do with each other, all by keys in custody.
+    assert shown == {"grade": "B", "voices": 3, "weakened_by": []}
