@@ -1,5 +1,7 @@
 """The command `ctnh`: its groups put together."""
 
+import traceback
+
 import typer
 from pydantic import ValidationError
 
@@ -44,4 +46,8 @@ def main() -> None:
         for wrong in error.errors(include_url=False):
             name = "_".join(("CTNH", *map(str, wrong["loc"]))).upper()
             err.print(f"{name}: {wrong['msg']}", markup=False)
+        raise SystemExit(COULD_NOT) from None
+    except Exception:  # noqa: BLE001
+        # Python would leave with 1, which says that something wrong was found: a fault is no verdict.
+        traceback.print_exc()
         raise SystemExit(COULD_NOT) from None

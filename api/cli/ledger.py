@@ -21,6 +21,7 @@ from api.cli.common import (
 )
 from api.cli.verifying import report_command, show, verify_command, verify_database
 from api.home import open_home
+from ledger.format.canonical import MAX_INTEGER
 from ledger.publishing.export import export
 from ledger.publishing.published import prove_entry
 from manifest import wording
@@ -44,7 +45,7 @@ def checkpoint(db: Db = None) -> None:
 
 @app.command("prove")
 def prove_command(
-    seq: Annotated[int, typer.Option("--seq", min=0, help="Position of the entry.")],
+    seq: Annotated[int, typer.Option("--seq", min=0, max=MAX_INTEGER, help="Position of the entry.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where to write the .tlog-proof.")],
     db: Db = None,
     origin: Origin = None,

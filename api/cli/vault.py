@@ -22,6 +22,7 @@ from api.cli.common import (
 from api.erasing import disclose, erase_as_operator
 from api.home import ROOTS, open_home
 from ledger.errors import Malformed, Problem, Refused
+from ledger.format.canonical import MAX_INTEGER
 from ledger.format.checkpoint import parse_proof
 from ledger.format.trust import load as load_trust
 from ledger.personal.disclosure import MAX_BYTES, check, parse
@@ -55,7 +56,7 @@ def erase_command(
 
 @app.command("disclose")
 def disclose_command(
-    seq: Annotated[int, typer.Option("--seq", min=0, help="Position of the entry.")],
+    seq: Annotated[int, typer.Option("--seq", min=0, max=MAX_INTEGER, help="Position of the entry.")],
     name: Annotated[str, typer.Option("--name", help="Name of the value in the entry.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where to write it.")],
     db: Db = None,
