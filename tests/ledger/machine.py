@@ -42,7 +42,7 @@ from ledger.publishing.publisher import Publisher, keep_cosignatures, last_check
 from ledger.publishing.standing import Floor, standing
 from ledger.report import Report
 from ledger.storage.db import open_engine, reading
-from ledger.storage.store import ENTRY, KEY, SEALED, entries, entry_at, rows, tile_reader
+from ledger.storage.store import ENTRY, KEY, SEALED, TILE, entries, entry_at, rows, tile_reader
 from ledger.storage.store import STREAM as STREAMS
 from ledger.verifying.fast import Fast
 from ledger.verifying.incremental import State
@@ -56,6 +56,7 @@ from ledger.writing.writer import Recorded
 from tests.ledger.incidents import copy_of
 from tests.ledger.machine_hands import (
     KINDS,
+    Hand,
     Nothing,
     Rows,
     address,
@@ -484,8 +485,57 @@ class Machine(RuleBasedStateMachine):
         size, note = self.publisher.publish(self.world.now())
         assert size == len(life.leaves)
         assert note == life.guard.last()
+        with reading(self.engine) as reader:
+            last = last_checkpoint(reader, self.world.log)
+        assert last is not None
+        assert last[0] == size
         if note != before:
             life.note_signed(note)
+
+    @precondition(lambda self: self.clean and self.life.trouble is None)
+    @rule(number=numbers)
+    def is_overtaken(self, number: int) -> None:
+        """While a note is being signed another process records more and signs that: the later one stands."""
+        life = self.life
+        self.note(number, "notes", None)
+        others: list[str] = []
+
+        def overtake() -> None:
+            failpoints.at("checkpoint_signed", None)
+            self.note(number + 1, "other", None)
+            world = self.world
+            beside = Publisher(
+                self.engine, world.log, life.origin, world.log_signers, guard=Guard(life.guard.path)
+            )
+            others.append(beside.publish(world.now())[1])
+
+        failpoints.at("checkpoint_signed", overtake)
+        try:
+            size, note = self.publisher.publish(self.world.now())
+        finally:
+            failpoints.at("checkpoint_signed", None)
+        assert (size, [note], note) == (len(life.leaves), others, life.guard.last())
+        life.note_signed(note)
+
+    @precondition(lambda self: self.clean and self.life.trouble is None)
+    @rule(number=numbers, which=numbers, kind=st.sampled_from(["entry bytes", "last tile"]))
+    def is_not_signed_over_damage(self, number: int, which: int, kind: str) -> None:
+        """What was changed between recording and signing is read back, and nothing is signed over it."""
+        life = self.life
+        self.note(number, "notes", None)
+        fresh = len(life.leaves) - len(life.signed)
+        before, note = everything(self.engine), life.guard.last()
+        with in_hand(self.engine) as connection:
+            hand = Hand(connection, self.world.log, len(life.signed) + which % fresh, which, frozenset())
+            if kind == "entry bytes":
+                KINDS[kind].change(hand)
+            else:
+                row = hand.last(TILE, "tile") if len(life.leaves) % 256 else hand.pick(TILE)
+                hand.set(TILE, row, hashes=row["hashes"][:-1] + bytes([row["hashes"][-1] ^ 1]))
+        with pytest.raises(Conflict):
+            self.publisher.publish(self.world.now())
+        assert life.guard.last() == note
+        put_back(self.engine, before)
 
     @precondition(lambda self: self.clean)
     @rule()

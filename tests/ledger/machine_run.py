@@ -10,10 +10,10 @@ import pytest
 
 
 class Asked:
-    """Tells the test how many lives are asked for, and of how many steps."""
+    """Tells the test how many lives are asked for, of how many steps, and whether to make findings small."""
 
-    def __init__(self, examples: int, steps: int) -> None:
-        self._lives = (examples, steps)
+    def __init__(self, examples: int, steps: int, *, small: bool) -> None:
+        self._lives = (examples, steps, small)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Leave the numbers where the test looks for them."""
@@ -26,10 +26,12 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=200, help="lives on each database")
     parser.add_argument("--steps", type=int, default=60, help="steps of each life")
     parser.add_argument("--database", choices=["sqlite", "postgres"], help="one of the two alone")
+    parser.add_argument("--first", action="store_true", help="stop at what is found, as it was found")
     asked = parser.parse_args()
     chosen = ["-k", asked.database] if asked.database else []
     test = "tests/ledger/test_machine.py"
-    return int(pytest.main(["-p", "no:xdist", test, *chosen], plugins=[Asked(asked.examples, asked.steps)]))
+    plugin = Asked(asked.examples, asked.steps, small=not asked.first)
+    return int(pytest.main(["-p", "no:xdist", "--tb=short", test, *chosen], plugins=[plugin]))
 
 
 if __name__ == "__main__":

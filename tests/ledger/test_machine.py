@@ -21,15 +21,16 @@ AFFORDED = {"sqlite": (8, 25), "postgres": (3, 20)}
 
 def _asked(request: pytest.FixtureRequest, kind: str) -> settings:
     asked = getattr(request.config, "machine_lives", None)
-    lives, steps = asked or AFFORDED[kind]
+    lives, steps, makes_small = asked or (*AFFORDED[kind], False)
     # To make what was found small takes many lives more: the long run does that.
-    small = (Phase.shrink,) if asked else ()
+    small = (Phase.shrink,) if makes_small else ()
     return settings(
         max_examples=lives,
         stateful_step_count=steps,
         deadline=None,
         print_blob=True,
         phases=[Phase.explicit, Phase.generate, *small],
+        report_multiple_bugs=False,
         suppress_health_check=[*HealthCheck],
     )
 
