@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,6 +97,14 @@ def serve(home: Home, workers: int = 1) -> int:
         for beside in (anchoring, publisher, cosigning):
             beside.stop()
     return 0
+
+
+def need_address(host: str, port: int) -> None:
+    """Raise OSError when the address cannot be listened on, so that it is said before anything is opened."""
+    family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        trial.bind(place)
 
 
 def app_from_settings() -> FastAPI:

@@ -61,12 +61,13 @@ def serve_command(
 ) -> None:
     """Serve the API over HTTP until interrupted."""
     from api.demo.place import demo_settings  # noqa: PLC0415  the demo is not needed to run a command
-    from api.serving import serve  # noqa: PLC0415  neither is a web server
+    from api.serving import need_address, serve  # noqa: PLC0415  neither is a web server
 
     settings = demo_settings() if demo else chosen(db)
     changed = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update=changed)
     with telling():
+        need_address(settings.host, settings.port)
         home = open_home(settings)
     if demo:
         show_logins(settings.data_dir.parent / "logins.json", f"http://{settings.host}:{settings.port}")

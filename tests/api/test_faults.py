@@ -1,5 +1,6 @@
 """A fault of the command line, and a number that no log can hold, never leave with the code of a finding."""
 
+import socket
 import sys
 
 import pytest
@@ -32,3 +33,10 @@ def test_a_fault_is_no_verdict(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         command_line.main()
     assert left.value.code == 2
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_said_before_the_log_is_opened() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        said = RUN.invoke(command_line.app, ["serve", "--db", "none.db", "--port", port])
+    assert (said.exit_code, "in use" in said.output) == (2, True)
