@@ -6,11 +6,8 @@ values (some 200 bytes each), never entries or leaves.
 """
 
 from array import array
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from typing import Any
 
 from sqlalchemy import func, select, text
@@ -26,15 +23,16 @@ from ledger.storage.raw import raw_column, raw_rows
 from ledger.storage.store import ENTRY, HEAD, KEY, STREAM
 from ledger.verifying.leaves import Leaves
 from ledger.verifying.scan import Anomaly, Scan, Scanned, Source
-from ledger.verifying.source import Place, PostgresSource, SqliteSource, open_source
+from ledger.verifying.source import Place, PostgresSource, SqliteSource
 from ledger.verifying.steps import Steps
 from ledger.verifying.walk import KEY_COLUMNS, Stream
+from ledger.verifying.workers import Work, side_by_side
 from ledger.writing.registered import key_of
 
-RANGE = 32_768  # entries at a time: 128 tiles
+# Entries at a time: many tiles, and few enough that no process is left alone with much at the end.
+RANGE = {True: 8_192, False: 32_768}  # with signatures, and without
 # Entries from which on other processes save more than it costs to start them.
 WORTH_IT = {True: 20_000, False: 400_000}  # with signatures, and without
-AHEAD = 3  # ranges per process that may be done and not yet merged
 
 Progress = Callable[[int, int], None]
 """Told how many entries are done, and of how many."""
@@ -113,10 +111,12 @@ class Fast(Steps):
     # The ranges, in this process or in others.
 
     def _scanned(self, size: int, snapshot: str | None) -> Iterator[Scanned]:
-        ranges = [(start, min(start + RANGE, size)) for start in range(0, size, RANGE)]
+        width = RANGE[self._with_signatures]
+        ranges = [(start, min(start + width, size)) for start in range(0, size, width)]
         place = self._elsewhere(snapshot)
         if self._jobs > 1 and size >= WORTH_IT[self._with_signatures] and place is not None:
-            yield from self._side_by_side(place, ranges)
+            work = Work(place, self.origin, self._claimed, self._with_signatures)
+            yield from side_by_side(work, ranges, self._jobs)
             return
         scan = Scan(self._source(), self.origin, self._claimed, signatures=self._with_signatures)
         for start, stop in ranges:
@@ -134,25 +134,6 @@ class Fast(Steps):
             return None if in_memory else Place(self.log, sqlite=url.database)
         server = url.set(drivername="postgresql").render_as_string(hide_password=False)
         return Place(self.log, postgres=server, snapshot=snapshot)
-
-    def _side_by_side(self, place: Place, ranges: list[tuple[int, int]]) -> Iterator[Scanned]:
-        pool = ProcessPoolExecutor(
-            self._jobs,
-            mp_context=get_context("spawn"),
-            initializer=_begin,
-            initargs=(place, self.origin, self._claimed, self._with_signatures),
-        )
-        waiting: deque[Future[Scanned]] = deque()
-        left = iter(ranges)
-        try:
-            while True:
-                while len(waiting) < AHEAD * self._jobs and (following := next(left, None)) is not None:
-                    waiting.append(pool.submit(_work, *following))
-                if not waiting:
-                    return
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
     # What the ranges say together.
 
@@ -247,22 +228,6 @@ class _Uncounted(KeyRing):
         """Take in what the event at ``seq`` says of keys."""
         super().learn(event, seq)
         return ()
-
-
-_scan: Scan | None = None  # of this process, when it is one of the pool
-
-
-def _begin(place: Place, origin: str, keys: dict[int, Key], signatures: bool) -> None:
-    global _scan  # noqa: PLW0603  a process of the pool does this one thing, and keeps its connection
-    _scan = Scan(open_source(place), origin, keys, signatures=signatures)
-
-
-def _work(start: int, stop: int) -> Scanned:
-    assert _scan is not None
-    try:
-        return _scan.range(start, stop)
-    except Exception as error:  # noqa: BLE001  whatever it was must get back to the other process
-        raise Anomaly(repr(error)) from None
 
 
 def _bytes(name: Any) -> bytes:

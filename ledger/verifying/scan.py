@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from ledger.format.entry import ENVELOPE_TAG, MAX_ENTRY_BYTES, parse_envelope
 from ledger.format.entry import TAG as ENTRY_TAG
-from ledger.format.event import Event, parse
+from ledger.format.event import parse, sole_actor
 from ledger.format.keys import Key, check_signatures
 from ledger.format.signature import (
     ED25519_KEY_BYTES,
@@ -76,6 +76,14 @@ class Source(Protocol):
 
     def leaves(self, start: int, stop: int) -> bytes:
         """Return the stored leaf hashes of [start, stop), joined."""
+        ...
+
+    def standing(self, places: Sequence[tuple[int, int]], seq: int) -> Iterable[Row]:
+        """Yield stream, stream_seq and seq of what stands at these places, or later, before ``seq``."""
+        ...
+
+    def streams(self, numbers: Sequence[int]) -> Iterable[Row]:
+        """Yield stream, name, length and head of these streams as their table has them."""
         ...
 
 
@@ -271,24 +279,31 @@ class Scan:
     # Every signature.
 
     def _signed(self, done: Scanned, seq: int, head: bytes, event_bytes: bytes, *, special: bool) -> None:
+        kid = sole_actor(event_bytes)
+        if kid is not None:
+            if kid in self._counting:
+                count(done.counted, kid, None)
+            if not special and self._plain(seq, head, kid, event_bytes):
+                done.signatures += 1
+                return
         event = parse(event_bytes)
-        if event.commitments:
-            done.promised.append((seq, tuple(event.commitments.values())))
-        for actor in event.actors:
-            if actor.key_seq is not None or actor.kid in self._counting:
-                count(done.counted, actor.kid, actor.key_seq)
+        if kid is None:
+            if event.commitments:
+                done.promised.append((seq, tuple(event.commitments.values())))
+            for actor in event.actors:
+                if actor.key_seq is not None or actor.kid in self._counting:
+                    count(done.counted, actor.kid, actor.key_seq)
         if special:
             return  # the merge looks at these itself
         done.signatures += len(event.actors)
-        if not self._plain(seq, head, event, event_bytes):
-            envelope = parse_envelope(head + event_bytes)
-            check_signatures(envelope, event, seq, self._known(seq))
+        envelope = parse_envelope(head + event_bytes)
+        check_signatures(envelope, event, seq, self._known(seq))
 
-    def _plain(self, seq: int, head: bytes, event: Event, event_bytes: bytes) -> bool:
+    def _plain(self, seq: int, head: bytes, kid: str, event_bytes: bytes) -> bool:
         """Verify the usual envelope: one line ``pae``. False for any other, which says nothing."""
-        if len(event.actors) != 1 or not head.startswith(b"pae "):
+        if not head.startswith(b"pae "):
             return False
-        kid, end = event.actors[0].kid, b"\nlen %d\n\n" % len(event_bytes)
+        end = b"\nlen %d\n\n" % len(event_bytes)
         at = _KID_AT + _KID_LENGTH
         value = head[at + 1 : -len(end)]
         key = self._keys.get(kid)

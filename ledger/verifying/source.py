@@ -59,6 +59,23 @@ class SqliteSource:
             for number, stream_seq, kept, event in cursor.execute(query, (self._log, *place, seq)):
                 yield number, stream_seq, unpack(kept, len(event)), event
 
+    def standing(self, places: Sequence[tuple[int, int]], seq: int) -> Iterable[Row]:
+        """Yield stream, stream_seq and seq of what stands at places of streams, or later, before ``seq``."""
+        query = """
+            SELECT stream, stream_seq, seq FROM ledger_entry
+            WHERE log = ? AND stream = ? AND stream_seq >= ? AND seq < ?
+        """
+        cursor = self._cursor.connection.cursor()
+        for place in places:
+            yield from cursor.execute(query, (self._log, *place, seq))
+
+    def streams(self, numbers: Sequence[int]) -> Iterable[Row]:
+        """Yield stream, name, length and head of streams as their table has them."""
+        query = "SELECT stream, name, length, head FROM ledger_stream WHERE log = ? AND stream = ?"
+        cursor = self._cursor.connection.cursor()
+        for number in numbers:
+            yield from cursor.execute(query, (self._log, number))
+
     def leaves(self, start: int, stop: int) -> bytes:
         """Return the stored leaf hashes of a range."""
         query = """
@@ -98,6 +115,22 @@ class PostgresSource:
         streams, numbers = [place[0] for place in places], [place[1] for place in places]
         found = self._cursor.execute(query, (streams, numbers, self._log, seq)).fetchall()
         return [(stream, at, unpack(kept, len(event)), event) for stream, at, kept, event in found]
+
+    def standing(self, places: Sequence[tuple[int, int]], seq: int) -> Iterable[Row]:
+        """Yield stream, stream_seq and seq of what stands at places of streams, or later, before ``seq``."""
+        query = """
+            SELECT e.stream, e.stream_seq, e.seq
+            FROM unnest(%s::bigint[], %s::int[]) AS wanted (stream, stream_seq)
+            JOIN ledger_entry e ON e.stream = wanted.stream AND e.stream_seq >= wanted.stream_seq
+            WHERE e.log = %s AND e.seq < %s
+        """
+        streams, numbers = [place[0] for place in places], [place[1] for place in places]
+        return self._cursor.execute(query, (streams, numbers, self._log, seq)).fetchall()
+
+    def streams(self, numbers: Sequence[int]) -> Iterable[Row]:
+        """Yield stream, name, length and head of streams as their table has them."""
+        query = "SELECT stream, name, length, head FROM ledger_stream WHERE log = %s AND stream = ANY(%s)"
+        return self._cursor.execute(query, (self._log, list(numbers))).fetchall()
 
     def leaves(self, start: int, stop: int) -> bytes:
         """Return the stored leaf hashes of a range."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ledger.errors import Malformed
 from ledger.format import canonical
-from ledger.format.event import Actor, Event, parse, parse_time, time_text
+from ledger.format.event import Actor, Event, parse, parse_time, sole_actor, time_text
 
 HASH = "a" * 64
 EVENT = Event(
@@ -158,3 +158,82 @@ def test_times_are_written_in_utc_and_never_naive() -> None:
     assert time_text(datetime(2026, 1, 5, 8, tzinfo=hanoi)) == "2026-01-05T01:00:00.000Z"
     with pytest.raises(ValueError, match="naive"):
         time_text(datetime(2026, 1, 5))  # noqa: DTZ001  the mistake under test
+
+
+SOLE = replace(EVENT, actors=EVENT.actors[:1])
+PIECES = (
+    b'"', b"{", b"}", b"[", b"]", b":", b",", b"\\", b" ", b"0", b"a", b"A", b"null", b"true", b"\n",
+    "à".encode(), b'"body":{', b'"commitments":{}', b'"offline":true,', b'"key_seq":0,', b'"v":1}',
+    b'{"text":', b"24:", b"-02-30T",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        SOLE,
+        replace(SOLE, stream_prev=HASH),
+        replace(SOLE, body={}),
+        replace(SOLE, body={"v": {"commitments": {}}}),
+    ],
+)
+def test_the_usual_event_is_known_at_once(event: Event) -> None:
+    assert sole_actor(event.to_bytes()) == HASH
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        EVENT,
+        replace(SOLE, offline=True),
+        replace(SOLE, commitments={"driver": HASH}),
+        replace(SOLE, actors=(replace(SOLE.actors[0], key_seq=0),)),
+    ],
+)
+def test_any_other_event_is_left_to_the_parser(event: Event) -> None:
+    assert sole_actor(event.to_bytes()) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"body":{', b'"body":{"a":1.5,'),
+        (b'"body":{', b'"a":0,"body":{'),
+        (b'"body":{', b'"body":{"z":"\xe2\x80\xae"},"c":{'),
+        (b"2026-01-05", b"2026-02-30"),
+        (b"T01:", b"T24:"),
+        (b'"v":1}', b'"v":1} '),
+        (b'"v":1}', b'"v":true}'),
+        (b'"commitments":{}', b'"commitments": {}'),
+        (b'"commitments":{}', b'"body":{},"commitments":{}'),
+        (b'"stream_prev":null', b'"stream_prev":"null"'),
+        (b'ch\xc3\xa0o"', b'ch\xc3\xa0o\\"'),
+        (b'"party":"an"', b'"party":""'),
+        (b'"party":"an"', b'"party":"an\\n"'),
+    ],
+)
+def test_no_wrong_event_is_taken_for_a_usual_one(old: bytes, new: bytes) -> None:
+    data = SOLE.to_bytes()
+    assert old in data
+    with pytest.raises(Malformed):
+        parse(data.replace(old, new))
+    assert sole_actor(data.replace(old, new)) is None
+
+
+@given(st.data())
+def test_what_is_taken_for_usual_parses_to_it(data: st.DataObject) -> None:
+    made = SOLE.to_bytes()
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(made)))
+        stop = data.draw(st.integers(start, min(start + 12, len(made))))
+        piece = data.draw(st.sampled_from(PIECES) | st.just(made[start:stop]) | st.binary(max_size=2))
+        made = made[:start] + piece + made[data.draw(st.sampled_from((start, stop))) :]
+    kid = sole_actor(made)
+    try:
+        event = parse(made)
+    except Malformed:
+        assert kid is None
+        return
+    usual = len(event.actors) == 1 and event.actors[0].key_seq is None
+    usual = usual and not event.commitments and not event.offline
+    assert kid == (event.actors[0].kid if usual else None)

@@ -209,7 +209,7 @@ def test_nothing_that_is_changed_anywhere_is_proved(long_sqlite: World, data: st
 @pytest.mark.parametrize("depth", ["full", "hashes"])
 def test_other_processes_prove_the_same(engine: Engine, depth: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast, "WORTH_IT", {True: 0, False: 0})
-    monkeypatch.setattr(fast, "RANGE", 512)
+    monkeypatch.setattr(fast, "RANGE", {True: 512, False: 512})
     world = long_log(engine)
     done: list[tuple[int, int]] = []
     with reading(engine) as reader:
