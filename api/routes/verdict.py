@@ -39,7 +39,12 @@ def verdict(manifest: str, home: TheHome) -> HTMLResponse:
         wording.text("verdict_size", {"size": head[0] if head else 0}, "vi"),
         wording.text("verdict_documents", {"count": len(documents)}, "vi"),
     ]
-    listed = "".join(f"<li><code>{escape(document['sha256'])}</code></li>" for document in documents)
+    listed = "".join(f"<li><code>{_breakable(document['sha256'])}</code></li>" for document in documents)
     content = "".join(f"<p>{escape(line)}</p>" for line in said) + f"<ul>{listed}</ul>"
     title = wording.text("verdict_title", {"number": row["number"]}, "vi")
     return HTMLResponse(_PAGE.format(title=escape(title), content=content))
+
+
+def _breakable(digest: str) -> str:
+    # A phone is narrower than 64 characters; what is copied from the page is the digest alone.
+    return "<wbr>".join(escape(digest[at : at + 8]) for at in range(0, len(digest), 8))

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli import app as command_line
+from api.routes.verdict import _breakable
 
 RUN = CliRunner()
 
@@ -40,3 +41,9 @@ def test_a_port_in_use_is_said_before_the_log_is_opened() -> None:
         port = str(taken.getsockname()[1])
         said = RUN.invoke(command_line.app, ["serve", "--db", "none.db", "--port", port])
     assert (said.exit_code, "in use" in said.output) == (2, True)
+
+
+def test_a_digest_breaks_on_a_phone_and_is_copied_whole() -> None:
+    shown = _breakable(digest := "0123456789abcdef" * 4)
+    assert shown.replace("<wbr>", "") == digest
+    assert max(map(len, shown.split("<wbr>"))) == 8
