@@ -5,9 +5,9 @@ from datetime import date
 
 from ledger.errors import NotAllowed, NotFound, Problem, refuse
 from ledger.format.event import Event, parse
-from ledger.format.keys import Key
 from ledger.storage.store import StoredEntry
 from ledger.writing.changes import Change, Reads
+from ledger.writing.prepared import Act
 from manifest import corrections, lookups, plausibility, registration, rows, rules, signing
 from manifest.accounts import Posting
 from manifest.body import Body
@@ -20,6 +20,7 @@ from manifest.cases.events import (
     StorageNotified,
     Transshipped,
 )
+from manifest.claims import judge as claims
 from manifest.consignment import Manifest
 from manifest.events import (
     Accepted,
@@ -74,20 +75,25 @@ def find(reads: Reads, manifest: str, reference: Reference) -> Manifest:
 
 
 def judge_act(
-    reads: Reads, event: Event, body: Body, keys: tuple[Key, ...], base: Reference
+    reads: Reads, given: Act, body: Body, base: Reference
 ) -> tuple[list[Change], tuple[Posting, ...]]:
-    """Return the rows and postings of a manifest's act; raise Refused when a rule forbids it."""
+    """Return the rows and postings of a manifest's act; raise Refused when a rule forbids it.
+
+    What an authority has accepted as a claim passes in spite of the limits that had refused it.
+    """
+    event = given.event
     before = load(reads, event.stream, base)
     reference = lookups.reference_at(reads, base)
     next_status(before.status, type(body))
     on = local_date(event.occurred_at)
     refuse(signing.in_place(before, event, body), NotAllowed)
     in_order = rules.in_order(event.occurred_at, before.last_at)
-    refuse([*in_order, *_rules(reads, before, event, body, reference)])
+    problems = [*in_order, *_rules(reads, before, event, body, reference)]
+    refuse(claims.left(reads, given.envelope.hash, problems))
     terms = _terms(reads, reference, before, body, event)
     after, made = step(before, body, event.occurred_at, event.actors[0].party, terms)
     reads.memo[event.stream] = after
-    act = rows.act_row(before, event, body, keys)
+    act = rows.act_row(before, event, body, given.keys)
     return [*rows.rows(before, after, body, terms), act, *rows.permit_use(before, after, on)], made
 
 
@@ -129,7 +135,7 @@ def _rules(
         case Treated():
             yield from rules.treatment(before, body, reference, event.occurred_at)
             yield from second.in_hand(before, body, by)
-            yield from batch_parts(reads, reference, before.registered, body, event.occurred_at)
+            yield from batch_parts(reads, reference, before, event, body)
         case Completed():
             yield from _completion(reads, before, event, body)
         case Returned():

@@ -9,7 +9,8 @@ from ledger.format.event import Event
 from ledger.storage.db import Row
 from ledger.writing.changes import SEQ, Add, Change, Insert, Put, Reads
 from manifest.accounts import Posting, Slot, move
-from manifest.events import Registered, Treated
+from manifest.consignment import Manifest
+from manifest.events import Treated
 from manifest.lots import fate
 from manifest.lots.views import BATCH, BATCH_INPUT, LOT_SHARE
 from manifest.reference import Reference
@@ -157,13 +158,14 @@ def _opened(party: str, on: date) -> Row:
 
 
 def batch_parts(
-    reads: Reads, reference: Reference, registered: Registered, event: Treated, at: datetime
+    reads: Reads, reference: Reference, before: Manifest, event: Event, body: Treated
 ) -> Iterator[Problem]:
-    """Yield problems of the parts of a manifest that are said to be in a batch."""
-    for index, part in enumerate(event.parts):
-        if part.batch is not None:
-            path = f"/body/parts/{index}"
-            party, site = registered.facility, registered.facility_site
+    """Yield problems of the parts of a manifest that are said to be in a batch: it lies where they are."""
+    party, at = event.actors[0].party, event.occurred_at
+    for index, part in enumerate(body.parts):
+        line = before.line(part.line)
+        if part.batch is not None and line is not None:
+            path, site = f"/body/parts/{index}", before.site_of(line)
             yield from chargeable(reads, part.batch, party=party, site=site, at=at, path=f"{path}/batch")
             yield from interim(reference, part.methods, local_date(at), f"{path}/methods")
 

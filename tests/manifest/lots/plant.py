@@ -6,9 +6,9 @@ from typing import Any
 from manifest import events as e
 from manifest.lots import events as lots
 from manifest.lots.views import LOT_SHARE
-from manifest.views import BALANCE
+from manifest.views import BALANCE, NUMBER_BLOCK
 from manifest.vocabulary import Account, Role, State
-from tests.world import CARRIER, CODE, FACILITY, GENERATOR, OTHER_FACILITY, PLATE, World, line
+from tests.world import CODE, FACILITY, PLATE, World, line
 
 Outputs = tuple[int, ...]
 
@@ -33,12 +33,6 @@ class Plant:
         """Return a new id."""
         return self.world.id()
 
-    def brought(self, *masses: int, generator: str = GENERATOR) -> str:
-        """Bring a load of one line whose lots have these masses, accept it whole; return its manifest."""
-        world = self.world
-        lot_ids = [world.lot(mass, party=generator) for mass in masses]
-        return self.taken(generator, list(zip(lot_ids, masses, strict=True)))
-
     def taken(
         self, generator: str, draws: list[tuple[str, int]], net_g: int | None = None, code: str = CODE
     ) -> str:
@@ -53,6 +47,7 @@ class Plant:
             facility_site=self.site,
             permit=f"permit:{self.party[4:]}",
             carriers=(e.CarrierPlanned(party=self.party),),
+            number=self._number(),
         )
         manifest = world.manifest
         handed = e.HandedOver(leg=1, giver=generator, taker=self.party, vehicle_plate=PLATE)
@@ -64,6 +59,13 @@ class Plant:
         self.act(e.Weighed(instrument="Cân 80 t", lines=weighed), manifest)
         self.act(e.Accepted(lines=(e.LineDecided(line=1, accepted_g=net, refused_g=0),)), manifest)
         return manifest
+
+    def _number(self) -> e.Number:
+        """Return the next number of the facility's own series."""
+        issuer = f"1-2-3.{'047' if self.party == FACILITY else '048'}.VX"
+        if not self.world.rows(NUMBER_BLOCK, party=self.party):
+            self.world.allocate(self.party, issuer=issuer)
+        return e.Number(sequence=self.world.sequence + 1, year=2025, issuer=issuer)
 
     def pour(self, manifest: str, mass_g: int, batch: str, methods: tuple[str, ...] = ("SC",)) -> None:
         """Put a part of the manifest's line into a batch."""
@@ -128,13 +130,3 @@ class Plant:
         for row in rows:
             found[row["lot"]] = found.get(row["lot"], 0) + row["grams"]
         return {lot: grams for lot, grams in found.items() if grams}
-
-
-def drawn(world: World, manifest: str) -> list[str]:
-    """Return the lots of a manifest that have moved with it."""
-    from manifest.views import POSTING  # noqa: PLC0415
-
-    return sorted({row["lot"] for row in world.rows(POSTING, manifest=manifest)})
-
-
-__all__ = ["CARRIER", "OTHER_FACILITY", "Plant", "drawn"]
