@@ -5,9 +5,10 @@ in a manifest that is not the party's is refused as if the manifest did not exis
 with it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -34,8 +35,7 @@ from manifest.authority import SIGNERS
 from manifest.body import Body
 from manifest.events import GENERATION_EVENTS, read_body
 from manifest.lots.events import BATCH_EVENTS
-from manifest.register.judge import stream_of
-from manifest.service import Judge
+from manifest.service import Judge, stream_of
 from manifest.views import MANIFEST, ORGANISATION
 from manifest.vocabulary import Role
 
@@ -92,19 +92,34 @@ def submit(desk: Desk, data: bytes, *, secrets: Sequence[Secret] = (), idem: str
     return done
 
 
-def act(desk: Desk, kind: str, given: Given, *, stream: str | None = None, role: str | None = None) -> Done:
+def act(
+    desk: Desk,
+    kind: str,
+    given: Given,
+    *,
+    stream: str | None = None,
+    role: str | None = None,
+    alone: bool = False,
+) -> Done:
     """Sign an act of one actor with the party's key in custody and record it.
+
+    ``alone`` says that the others of an act of several need not sign.
 
     With an idempotency key that was used for the same act, the first receipt comes again.
     """
     if (done := repeated(desk, kind, given, stream)) is not None:
         return done
-    if len(SIGNERS.get(kind, ((),))) != 1:
+    if len(SIGNERS.get(kind, ((),))) != 1 and not (alone or signed_alone(given.fields)):
         raise Malformed(Problem("api.act_of_several", "/kind", {"event": kind}))
     body = read_body(kind, given.fields)
     signed = _sign_first(desk, body, given, stream=stream or stream_for(body), role=role)
     envelope = Envelope(signed.signatures, signed.data)
     return submit(desk, envelope.to_bytes(), secrets=tuple(given.secrets.values()))
+
+
+def signed_alone(fields: Mapping[str, Any]) -> bool:
+    """Tell whether one key may sign an act of several: others signed by hand, or giver and taker are one."""
+    return bool(fields.get("on_paper")) or ("giver" in fields and fields["giver"] == fields.get("taker"))
 
 
 def begin(
@@ -211,7 +226,8 @@ def role_in(desk: Desk, reader: Reader, kind: str, *, party: str, stream: str, p
     manifest = one(reader, MANIFEST, log=desk.home.ledger.log, manifest=stream) if len(fit) > 1 else None
     if manifest is not None:
         # In a manifest a party acts as what it is there: an organisation may be generator and facility.
-        as_part = {manifest["facility"]: Role.TREATMENT_FACILITY, manifest["generator"]: Role.GENERATOR}
+        facilities = {manifest["facility"], manifest["second"]}
+        as_part = dict.fromkeys(facilities, Role.TREATMENT_FACILITY) | {manifest["generator"]: Role.GENERATOR}
         mine = as_part.get(party, Role.TRANSPORTER)
         return mine if mine in fit else fit[0]
     return fit[0]

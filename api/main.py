@@ -10,6 +10,8 @@ from api.home import Home
 from api.middleware import Edge
 from api.routes import (
     batches,
+    cases,
+    claims,
     clocks,
     drafts,
     erasures,
@@ -43,6 +45,7 @@ _ROUTERS = (
     events.router,
     drafts.router,
     manifests.router,
+    cases.router,
     manifest_views.router,
     lots.router,
     batches.router,
@@ -54,6 +57,7 @@ _ROUTERS = (
     log.router,
     reconciliation.router,
     clocks.router,
+    claims.router,
 )
 _PROBLEM: dict[str, Any] = {
     "type": "object",

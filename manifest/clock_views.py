@@ -15,12 +15,13 @@ from manifest.reference import Reference
 from manifest.views import BALANCE, LOT, MANIFEST, PERMIT
 from manifest.vocabulary import Account, Status, local_date
 
-# Where a manifest has to be for each of its clocks to run, what it starts from and what stops it.
-_OF_MANIFEST: tuple[tuple[ClockKind, str, str], ...] = (
-    (ClockKind.IN_TRANSIT, "transferred_at", "arrived_at"),
-    (ClockKind.ACCEPTANCE, "arrived_at", "decided_at"),
-    (ClockKind.TREATMENT, "transferred_at", "completed_at"),
-    (ClockKind.LAST_COPIES, "transferred_at", "completed_at"),
+# Where a manifest has to be for each of its clocks to run, what it starts from and what stops it. A notice of
+# temporary storage by the facility ends the generator's duty to report and nothing else (decision B15).
+_OF_MANIFEST: tuple[tuple[ClockKind, str, tuple[str, ...]], ...] = (
+    (ClockKind.IN_TRANSIT, "transferred_at", ("arrived_at", "exported_at")),
+    (ClockKind.ACCEPTANCE, "arrived_at", ("decided_at",)),
+    (ClockKind.TREATMENT, "transferred_at", ("completed_at",)),
+    (ClockKind.LAST_COPIES, "transferred_at", ("completed_at", "storage_notified_at")),
 )
 _OVER = (Status.CANCELLED.value, Status.RETURNED.value)
 
@@ -60,13 +61,18 @@ def clocks(reader: Reader, base: Reference, watch: Watch) -> list[Clock]:
 def of_manifest(row: Row, at: datetime, reference: Reference, outages: Sequence[Outage] = ()) -> list[Clock]:
     """Return the clocks of one manifest, stopped ones and the time of its keeping included."""
     found = []
-    for kind, start, stop in _OF_MANIFEST:
+    for kind, start, stops in _OF_MANIFEST:
         if row[start] is not None and row["status"] not in _OVER and _known(reference, kind, row[start]):
-            clock = run(kind, row["manifest"], row[start], at, reference, stopped=row[stop], outages=outages)
+            stopped = _stopped(row, stops)
+            clock = run(kind, row["manifest"], row[start], at, reference, stopped=stopped, outages=outages)
             found.append(clock)
     if row["completed_at"] is not None and _known(reference, ClockKind.RETENTION, row["completed_at"]):
         found.append(run(ClockKind.RETENTION, row["manifest"], row["completed_at"], at, reference))
     return found
+
+
+def _stopped(row: Row, stops: Sequence[str]) -> datetime | None:
+    return min((row[name] for name in stops if row[name] is not None), default=None)
 
 
 def _known(reference: Reference, kind: ClockKind, moment: datetime) -> bool:
@@ -85,7 +91,7 @@ def _of_manifests(reader: Reader, reference: Reference, watch: Watch) -> Iterato
             MANIFEST.c.transferred_at.is_not(None),
             MANIFEST.c.completed_at.is_(None),
             MANIFEST.c.status.not_in(_OVER),
-            *watch.among(MANIFEST.c.generator, MANIFEST.c.facility, MANIFEST.c.holder),
+            *watch.among(MANIFEST.c.generator, MANIFEST.c.facility, MANIFEST.c.second, MANIFEST.c.holder),
         )
         .order_by(MANIFEST.c.transferred_at)
         .limit(watch.most)
@@ -93,7 +99,7 @@ def _of_manifests(reader: Reader, reference: Reference, watch: Watch) -> Iterato
     stops = {kind: stop for kind, _, stop in _OF_MANIFEST}
     for row in _each(reader, query):
         for clock in of_manifest(row, watch.at, reference, watch.outages):
-            if row[stops[clock.kind]] is None:
+            if _stopped(row, stops[clock.kind]) is None:
                 yield clock
 
 

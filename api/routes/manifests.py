@@ -67,8 +67,11 @@ def _number_text(done: Done) -> str:
     ),
 )
 async def hand_over(manifest: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
-    """Hand the load over, as the giver. The answer is for the taker, who signs it at `/acts/countersign`."""
-    return Json(await pool.run(_begin, desk, e.HandedOver, manifest, given))
+    """Hand the load over, as the giver. The answer is for the taker, who signs it at `/acts/countersign`.
+
+    What the others signed by hand (`on_paper`), or what stays with one party, is recorded at once: 201.
+    """
+    return _begun(await pool.run(_begin, desk, e.HandedOver, manifest, given))
 
 
 @router.post(
@@ -80,10 +83,16 @@ async def hand_over(manifest: str, pool: Writes, desk: TheDesk, given: Asked) ->
 )
 async def give_back(manifest: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Bring back what was refused, as the carrier. The generator signs the answer at `/acts/countersign`."""
-    return Json(await pool.run(_begin, desk, e.Returned, manifest, given))
+    return _begun(await pool.run(_begin, desk, e.Returned, manifest, given))
 
 
-def _begin(desk: Desk, event: type[e.HandedOver | e.Returned], manifest: str, given: Given) -> dict[str, Any]:
+def _begun(made: dict[str, Any] | Done) -> Json:
+    return answered(made) if isinstance(made, Done) else Json(made)
+
+
+def _begin(
+    desk: Desk, event: type[e.HandedOver | e.Returned], manifest: str, given: Given
+) -> dict[str, Any] | Done:
     """Sign an act of two as the one who gives; what is left out is filled in from the manifest."""
     fields = {"giver": given.party or desk.access.party, **given.fields}
     with in_request():
@@ -97,6 +106,8 @@ def _begin(desk: Desk, event: type[e.HandedOver | e.Returned], manifest: str, gi
                 kid = fields.pop("generator_kid", None)
             body = event.read(fields)
             taker = body.taker if isinstance(body, e.HandedOver) else row["generator"]
+            if body.on_paper or body.giver == taker:
+                return act(desk, body.kind, replace(given, fields=body.write()), stream=manifest, alone=True)
             role = role_in(desk, reader, body.kind, party=body.giver, stream=manifest)
             other = _taker(desk, reader, body, party=taker, manifest=manifest, kid=kid)
         made = begin(desk, body, given, stream=manifest, role=role, others=[other])
@@ -110,8 +121,6 @@ def _taker(
     path = "/taker" if isinstance(body, e.HandedOver) else "/generator"
     if kid is not None and not isinstance(kid, str):
         raise Malformed(Problem("manifest.field_invalid", f"{path}_kid"))
-    if party == body.giver:
-        raise RuleBroken(Problem("api.giver_is_taker", path))
     if one(reader, ORGANISATION, log=desk.home.ledger.log, party=party) is None:
         raise RuleBroken(Problem("manifest.party_unknown", path, {"party": party}))
     role = role_in(desk, reader, body.kind, party=party, stream=manifest, place=1)

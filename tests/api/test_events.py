@@ -278,7 +278,7 @@ def test_the_giver_hears_of_a_mistake_before_the_taker_does(lite: Caller) -> Non
     )
     assert found["errors"][0]["path"] == "/vehicle_plate"
     asked = {"vehicle_plate": PLATE}
-    problem(lite.post(GENERATOR, path, asked | {"taker": GENERATOR}), 422, "api.giver_is_taker")
+    problem(lite.post(GENERATOR, path, asked | {"taker": GENERATOR}), 422, "manifest.taker_not_planned")
     problem(lite.post(GENERATOR, path, asked | {"taker": "org:nobody"}), 422, "manifest.party_unknown")
     problem(
         lite.post(GENERATOR, path, asked | {"taker": CARRIER, "taker_kid": 1}), 422, "manifest.field_invalid"

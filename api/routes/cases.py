@@ -1,0 +1,149 @@
+"""The acts of a manifest's cases: other vehicles, a second facility, export, notices, and contests.
+
+What two parties sign is begun here by the first and signed by the second at `/acts/countersign`.
+"""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+
+from api.acting import Desk, Done, act, begin, in_request, kept_kid, role_in
+from api.answers import Json
+from api.deps import Asked, ReadOnly, TheDesk, Writes
+from api.reading import Given, secrets_as_json
+from api.routes.events import answered
+from api.schemas import PartialOut, ReceiptOut, partial, takes, takes_object
+from ledger.errors import NotFound, Problem
+from ledger.format.event import Actor
+from ledger.storage.db import reading
+from ledger.storage.store import rows
+from ledger.writing.changes import Reads
+from manifest.body import Body
+from manifest.cases import events as c
+from manifest.cases import rounds
+from manifest.cases.views import CONTEST, ENTERED_ACT
+from manifest.views import MANIFEST
+
+router = APIRouter(tags=["manifests"])
+
+
+def _act_route(path: str, event: type[Body], words: str) -> None:
+    """Add the route of an act of a manifest that one party signs."""
+
+    async def perform(manifest: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
+        return answered(await pool.run(_perform, desk, event.kind, manifest, given))
+
+    router.add_api_route(
+        f"/manifests/{{manifest}}{path}",
+        perform,
+        methods=["POST"],
+        status_code=201,
+        response_model=ReceiptOut,
+        name=event.kind,
+        description=words,
+        openapi_extra=takes(event),
+    )
+
+
+def _perform(desk: Desk, kind: str, manifest: str, given: Given) -> Done:
+    with in_request():
+        with reading(desk.home.engine) as reader:
+            desk.view(reader).manifest(manifest)
+        return act(desk, kind, given, stream=manifest)
+
+
+for _path, _event, _words in (
+    ("/transshipments", c.Transshipped, "A part of the load goes on in another vehicle of the same holder."),
+    ("/second-reception", c.ReceivedSecond, "The second facility weighed what came to it, and decided."),
+    ("/storage-notice", c.StorageNotified, "The facility says why it has not treated what it stores."),
+    ("/exit", c.Exported, "The load has left the country."),
+    ("/disposal-certificates", c.DisposalCertified, "A certificate from abroad: disposed of, or a part."),
+):
+    _act_route(_path, _event, _words)
+
+
+@router.post(
+    "/manifests/{manifest}/forwardings",
+    response_model=PartialOut,
+    openapi_extra=takes_object(
+        {
+            "facility": {"type": "string"},
+            "taker": {"type": "string"},
+            "vehicle_plate": {"type": "string"},
+            "lines": {"type": "array", "items": {"type": "integer"}},
+        },
+        ["vehicle_plate", "lines"],
+    ),
+    responses={201: {"description": "the first facility carries it itself: recorded", "model": ReceiptOut}},
+)
+async def forward(manifest: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
+    """Send lines on to the second facility; you carry them yourself unless the `taker` is the second one."""
+    made = await pool.run(_forward, desk, manifest, given)
+    return answered(made) if isinstance(made, Done) else Json(made)
+
+
+def _forward(desk: Desk, manifest: str, given: Given) -> dict[str, Any] | Done:
+    with in_request():
+        with reading(desk.home.engine) as reader:
+            row = desk.view(reader).manifest(manifest)
+            party = given.party or desk.access.party
+            planned = {"facility": row["second"]} if row["second"] else {}
+            body = c.Forwarded.read({**planned, "taker": party, **given.fields})
+            filled = replace(given, fields=body.write())
+            if body.on_paper or body.taker == party:
+                return act(desk, body.kind, filled, stream=manifest, alone=True)
+            mine = role_in(desk, reader, body.kind, party=party, stream=manifest)
+            theirs = role_in(desk, reader, body.kind, party=body.taker, stream=manifest, place=1)
+            other = Actor(party=body.taker, role=theirs, kid=kept_kid(desk, reader, body.taker, "/taker"))
+        made = begin(desk, body, filled, stream=manifest, role=mine, others=[other])
+    return partial(made, secrets_as_json(given.secrets))
+
+
+@router.post(
+    "/entries/{seq}/contest",
+    status_code=201,
+    response_model=ReceiptOut,
+    openapi_extra=takes(c.Contested, filled=("seq",)),
+)
+async def contest(seq: Annotated[int, Path(ge=0)], pool: Writes, desk: TheDesk, given: Asked) -> Json:
+    """Say that an act which another entered for you is not so; within thirty days."""
+    filled = replace(given, fields={**given.fields, "seq": seq})
+
+    def perform() -> Done:
+        with in_request():
+            return act(desk, c.Contested.kind, filled)
+
+    return answered(await pool.run(perform))
+
+
+@router.get("/entered-acts")
+def list_entered(read: ReadOnly) -> Json:
+    """List the acts that others entered for you, the newest first, and whether they are contested."""
+    with read() as view:
+        contested = {row["act_seq"]: row for row in rows(view.reader, CONTEST, log=view.log)}
+        query = ENTERED_ACT.select().where(ENTERED_ACT.c.log == view.log, *view.own(ENTERED_ACT.c.party))
+        found = view.reader.execute(query.order_by(ENTERED_ACT.c.seq.desc()).limit(1000)).mappings()
+        items = [
+            {name: value for name, value in row.items() if name != "log"}
+            | {"contested": row["seq"] in contested}
+            for row in found
+        ]
+    return Json({"items": items})
+
+
+@router.get("/rounds/{round_id}/shares")
+def show_shares(round_id: str, round_net_g: int, read: ReadOnly) -> Json:
+    """Show how a common ticket is divided over the lines of a round's manifests, to the gram."""
+    with read() as view:
+        found = [
+            row
+            for row in rows(view.reader, MANIFEST, log=view.log, round=round_id)
+            if row["transferred_at"] is not None and view.owns(row["facility"])
+        ]
+        if not found:
+            raise NotFound(Problem("manifest.round_unknown", "", {"round": round_id}))
+        members = sorted(found, key=lambda row: str(row["manifest"]))
+        divided = rounds.shares(Reads(view.reader, view.log), members, round_net_g)
+    items = [{"manifest": name, "line": line, "net_g": grams} for (name, line), grams in divided.items()]
+    return Json({"round": round_id, "round_net_g": round_net_g, "items": items})
