@@ -17,7 +17,7 @@ from manifest.reconcile.ratio import ratio
 from manifest.reconcile.untreated import untreated
 from manifest.reference import default
 from manifest.views import LOT, MANIFEST, MANIFEST_LINE, POSTING
-from manifest.vocabulary import Account, LotKind, Role
+from manifest.vocabulary import Account, LotKind, Role, State
 from tests.manifest.lots.independent import backward
 from tests.manifest.lots.plant import Plant
 from tests.manifest.test_replay import dump
@@ -202,7 +202,7 @@ def test_a_residue_of_its_own_is_the_facilitys_own_waste(world: World) -> None:
     plant.treat(manifest, 100_000)
     ash = plant.id()
     body = lots.ResidueDeclared(
-        lot=ash, site=plant.site, code=OTHER_CODE, state=e.State.SOLID, mass_g=9_000,
+        lot=ash, site=plant.site, code=OTHER_CODE, state=State.SOLID, mass_g=9_000,
         generated_on=world.today, manifests=(manifest,),
     )  # fmt: skip
     plant.act(body, ash)
@@ -358,7 +358,7 @@ def test_a_residue_names_what_it_is_left_from(world: World) -> None:
     plant, batch, _, _ = poured(world)
     stranger = Plant(world, OTHER_FACILITY)
     fields: dict[str, Any] = {
-        "lot": plant.id(), "code": CODE, "state": e.State.SLUDGE, "mass_g": 5, "generated_on": world.today,
+        "lot": plant.id(), "code": CODE, "state": State.SLUDGE, "mass_g": 5, "generated_on": world.today,
     }  # fmt: skip
     nameless = lots.ResidueDeclared(site=plant.site, **fields)
     assert without_trace(world, lambda: plant.act(nameless, nameless.lot)) == [
