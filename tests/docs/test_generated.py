@@ -50,10 +50,10 @@ def test_the_permissions_show_first_and_second_signer() -> None:
     [
         ("ledger.stale_stream", {"Conflict"}),
         ("ledger.float_forbidden", {"Malformed"}),
-        ("manifest.role_not_held", {"NotAllowed"}),
+        ("manifest.helper_not_allowed", {"NotAllowed"}),
         ("manifest.mass_not_positive", {"Malformed"}),
         ("manifest.lot_short", {"RuleBroken"}),
-        ("manifest.unknown", {"NotFound"}),
+        ("manifest.round_unknown", {"NotFound"}),
         ("ledger.leaf_missing", {docs.FINDING}),
         ("pdf.signatures.order", {docs.PDF_ANSWER}),
         ("pdf.field_closed", {docs.PDF_REFUSAL}),

@@ -1,4 +1,4 @@
-"""Who carries, in which vehicle, and where a load goes from there, told over TCP; the full check follows each."""
+"""Who carries, in which vehicle, and where a load goes from there, over TCP; the full check follows each."""
 
 from datetime import date, timedelta
 from typing import Any
