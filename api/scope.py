@@ -103,11 +103,12 @@ class View:
     def manifest(self, manifest: str) -> Row:
         """Return the row of a manifest; raise NotFound when there is none, or none for this party."""
         row = one(self.reader, MANIFEST, log=self.log, manifest=manifest)
-        if row is None or not self._takes_part(manifest):
+        if row is None or not self.takes_part(manifest):
             raise NotFound(Problem("manifest.unknown", "", {"manifest": manifest}))
         return row
 
-    def _takes_part(self, manifest: str) -> bool:
+    def takes_part(self, manifest: str) -> bool:
+        """Tell whether the party takes part in a manifest."""
         if self.access.sees_all:
             return True
         if manifest not in self._manifests:
@@ -134,9 +135,9 @@ class View:
         if any(actor.party in self.parties for actor in event.actors):
             return True
         if event.kind in _OF_MANIFEST:
-            return self._takes_part(event.stream)
+            return self.takes_part(event.stream)
         if event.kind == PdfIssued.kind:
-            return self._takes_part(str(event.body["manifest"]))
+            return self.takes_part(str(event.body["manifest"]))
         if event.kind in _OF_LOT:
             lot = one(self.reader, LOT, log=self.log, lot=event.stream)
             return lot is not None and lot["party"] in self.parties
@@ -162,4 +163,4 @@ class View:
         row = one(self.reader, MANIFEST, log=self.log, manifest=event.stream)
         if row is None:
             return event.kind != Registered.kind
-        return not self._takes_part(event.stream)
+        return not self.takes_part(event.stream)

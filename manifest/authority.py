@@ -14,6 +14,7 @@ from ledger.writing.changes import Reads
 from manifest.body import Body
 from manifest.cases import events as cases
 from manifest.cases.on_paper import may_enter, stands_on_paper
+from manifest.claims.events import ClaimKept, ClaimResolved
 from manifest.events import (
     Accepted,
     Arrived,
@@ -124,6 +125,8 @@ SIGNERS: dict[str, tuple[Roles, ...]] = {
     cases.Exported.kind: (_FACILITY | _GENERATOR,),
     cases.DisposalCertified.kind: (_FACILITY | _GENERATOR,),
     cases.Contested.kind: (_PARTY | _AUTHORITY,),
+    ClaimKept.kind: (_one_of(Role.SERVICE),),
+    ClaimResolved.kind: (_AUTHORITY,),
     CorrectionProposed.kind: (_PARTY,),
     CorrectionConsented.kind: (_PARTY,),
     CorrectionDeclined.kind: (_PARTY,),

@@ -32,6 +32,7 @@ from manifest.body import (
 )
 from manifest.cases.events import CASE_EVENTS, Contested
 from manifest.cases.parts import Export, Listed, Second
+from manifest.claims.events import CLAIM_EVENTS
 from manifest.lots.events import BATCH_EVENTS, LOT_EVENTS
 from manifest.register.documents import DOCUMENT_EVENTS
 from manifest.register.events import REGISTER_EVENTS
@@ -362,7 +363,7 @@ GENERATION_EVENTS: tuple[type[Body], ...] = (
 )  # fmt: skip
 _ALL: tuple[type[Body], ...] = (
     *MANIFEST_EVENTS, *GENERATION_EVENTS, *BATCH_EVENTS, *REGISTER_EVENTS, *PARTY_EVENTS,
-    *PLACE_EVENTS, *DOCUMENT_EVENTS, Contested, PdfIssued,
+    *PLACE_EVENTS, *DOCUMENT_EVENTS, *CLAIM_EVENTS, Contested, PdfIssued,
 )  # fmt: skip
 EVENTS: dict[str, type[Body]] = {event.kind: event for event in _ALL}
 

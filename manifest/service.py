@@ -22,6 +22,8 @@ from manifest.acts import judge_act
 from manifest.body import Body
 from manifest.cases import contest, on_paper
 from manifest.cases.events import Contested
+from manifest.claims import judge as claims
+from manifest.claims.events import ClaimKept, ClaimResolved
 from manifest.events import GENERATION_EVENTS, MANIFEST_EVENTS, PdfIssued, Registered, read_body
 from manifest.lots import following
 from manifest.lots.batches import judge_batch
@@ -34,7 +36,7 @@ from manifest.views import BALANCE, LOT, MANIFEST, PDF, POSTING
 from manifest.vocabulary import local_date
 
 # Streams that belong to the log, its rules, keys and documents, whatever a party may call its own things.
-_RESERVED = re.compile(r"(log|reference|anchors|erasures)$|(rule|key|pdf|contest):")
+_RESERVED = re.compile(r"(log|reference|anchors|erasures)$|(rule|key|pdf|contest|claim):")
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -60,13 +62,15 @@ class Judge:
         made: Sequence[Posting] = ()
         try:
             if isinstance(body, MANIFEST_EVENTS):
-                changes, made = judge_act(reads, event, body, act.keys, self.reference)
+                changes, made = judge_act(reads, act, body, self.reference)
             elif isinstance(body, GENERATION_EVENTS):
                 changes, made = judge_generation(reads, event, body, reference)
             elif isinstance(body, BATCH_EVENTS):
                 changes, made = judge_batch(reads, event, body, reference)
             elif isinstance(body, PdfIssued):
                 changes = _pdf(reads, body)
+            elif isinstance(body, ClaimKept | ClaimResolved):
+                changes = claims.judge_claim(reads, event, body)
             elif isinstance(body, Contested):
                 changes = contest.judge_contest(reads, event, body, reference)
             else:
@@ -109,6 +113,7 @@ def _form(reads: Reads, event: Event, body: Body) -> Iterator[Problem]:
             "checkpoint",
             "personal",
             "act",
+            "claim",
         }
         reserved = not named and _RESERVED.match(event.stream) is not None
         taken = reserved or _UUID7.fullmatch(event.stream) is not None
@@ -123,6 +128,8 @@ def stream_of(body: Body) -> str | None:
             return f"pdf:{body.manifest}"
         case Contested():
             return contest.stream_of(body)
+        case ClaimKept() | ClaimResolved():
+            return claims.stream_of(body)
     return register.stream_of(body)
 
 

@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 from ledger.storage.store import table_of
 from manifest import tables as t
 from manifest.cases import views as cases
+from manifest.claims import views as claims
 from manifest.lots import views as lots
 from manifest.register import views as register
 from manifest.vocabulary import SOURCES
@@ -428,7 +429,7 @@ _OWN: tuple[type[SQLModel], ...] = (
     ApprovalView, MandateView, NumberBlockView, PlanLineView, RuleView, EditionView, LotView, ManifestView,
     ManifestPartyView, ManifestLineView, ActView, PostingView, BalanceView, PdfView,
 )  # fmt: skip
-VIEWS: tuple[type[SQLModel], ...] = (*_OWN, *register.VIEWS, *lots.VIEWS, *cases.VIEWS)
+VIEWS: tuple[type[SQLModel], ...] = (*_OWN, *register.VIEWS, *lots.VIEWS, *cases.VIEWS, *claims.VIEWS)
 VIEW_TABLES: tuple[Table, ...] = tuple(table_of(view) for view in VIEWS)
 (
     ORGANISATION, IDENTIFIER, SITE, PERMIT, PERMIT_LINE, PERMIT_VEHICLE, PERMIT_USE, APPROVAL, MANDATE,

@@ -59,6 +59,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "told": tuple(Told),
     "producer_class": tuple(ProducerClass),
     "grade": tuple(Grade),
+    "claim_state": ("kept", "accepted", "rejected"),
     "confirmation": ("confirmed", "declared", "unconfirmed"),
     "text": (
         "rejudged_alike",

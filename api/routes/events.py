@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Request
 
 from api.acting import Desk, Done, Partial, act, countersign, kept_kid, prepare, stream_for, submit
 from api.answers import Json
+from api.claiming import Claimed, submit_or_keep
 from api.deps import TheDesk, Writes
 from api.errors import WrongMediaType, as_problem, status_of
 from api.reading import (
@@ -85,6 +86,7 @@ def answered(done: Done, extra: dict[str, Any] | None = None) -> Json:
     openapi_extra=_TAKES,
     responses={
         200: {"description": "recorded before: the first receipt"},
+        202: {"description": "signed offline and refused by a rule: kept as a claim"},
         207: {"description": "a list: one result each"},
     },
 )
@@ -94,14 +96,14 @@ async def submit_events(request: Request, pool: Writes, desk: TheDesk, key: Key 
     sent_as = request.headers.get("content-type")
     idem = read_idem(key)
     if media_type(sent_as) == ENVELOPE_TYPE:
-        return answered(await pool.run(_submit, desk, data, idem=idem))
+        return _said(request, await pool.run(_submit, desk, data, idem=idem))
     if media_type(sent_as) != JSON_TYPE:
         expected = {"expected": f"{ENVELOPE_TYPE}, {JSON_TYPE}"}
         raise WrongMediaType(Problem(WrongMediaType.default, "", expected))
     value = read_json(data, sent_as)
     if not isinstance(value, list):
-        envelope, secrets = _read_envelope(value)
-        return answered(await pool.run(_submit, desk, envelope, secrets=secrets, idem=idem))
+        envelope, secrets = read_envelope(value)
+        return _said(request, await pool.run(_submit, desk, envelope, secrets=secrets, idem=idem))
     if idem is not None:
         raise Malformed(Problem("api.idempotency_key_of_list", "/idem"))
     if not 0 < len(value) <= MAX_ITEMS:
@@ -110,8 +112,28 @@ async def submit_events(request: Request, pool: Writes, desk: TheDesk, key: Key 
     return Json({"results": results}, status_code=207)
 
 
-def _submit(desk: Desk, data: bytes, *, secrets: Sequence[Secret] = (), idem: str | None = None) -> Done:
-    check_event(parse(parse_envelope(data).event))
+def _said(request: Request, done: Done | Claimed) -> Json:
+    return kept(request, done) if isinstance(done, Claimed) else answered(done)
+
+
+def kept(request: Request, claimed: Claimed) -> Json:
+    """Answer that an act was refused and is kept, with what refused it."""
+    place = {"Location": f"/api/v1/claims/{claimed.claim}"}
+    return Json(_kept(request, claimed), status_code=202, headers=place)
+
+
+def _kept(request: Request, claimed: Claimed) -> dict[str, Any]:
+    return {"claim": claimed.claim, "problem": as_problem(request, claimed.refused)}
+
+
+def _submit(
+    desk: Desk, data: bytes, *, secrets: Sequence[Secret] = (), idem: str | None = None
+) -> Done | Claimed:
+    """Record an envelope; what was signed without network has happened, and is kept if a rule refuses it."""
+    event = parse(parse_envelope(data).event)
+    check_event(event)
+    if event.offline:
+        return submit_or_keep(desk, data, secrets=secrets)
     return submit(desk, data, secrets=secrets, idem=idem)
 
 
@@ -119,16 +141,20 @@ def _submit_each(request: Request, desk: Desk, items: Sequence[Any]) -> list[dic
     results: list[dict[str, Any]] = []
     for item in items:
         try:
-            envelope, secrets = _read_envelope(item)
+            envelope, secrets = read_envelope(item)
             done = _submit(desk, envelope, secrets=secrets)
         except Refused as refused:
             results.append({"status": status_of(refused).value, "problem": as_problem(request, refused)})
         else:
-            results.append({"status": 200 if done.recorded.repeated else 201, "receipt": receipt(done)})
+            if isinstance(done, Claimed):
+                results.append({"status": 202, **_kept(request, done)})
+            else:
+                results.append({"status": 200 if done.recorded.repeated else 201, "receipt": receipt(done)})
     return results
 
 
-def _read_envelope(value: object) -> tuple[bytes, tuple[Secret, ...]]:
+def read_envelope(value: object) -> tuple[bytes, tuple[Secret, ...]]:
+    """Return the envelope and the personal values of a JSON object; raise Malformed for anything else."""
     if not isinstance(value, dict) or not isinstance(value.get("envelope"), str):
         raise Malformed(Problem("ledger.field_missing", "/envelope"))
     if unknown := sorted(set(value) - {"envelope", "secrets"}):
