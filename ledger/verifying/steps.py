@@ -163,14 +163,14 @@ class Steps(Walk):
         except OSError as error:  # a folder in its place, or a file that nobody may read
             self.add(None, "ledger.guard_mismatch", type(error).__name__)
             return
-        if self.trust is None and not self.signed_here and self.size:
-            self.add(None, "ledger.checkpoint_missing")  # what was signed must stand in the table too
         if remembered.size > self.leaves.count:
             # A log that is written to while it is read has grown beyond what is read here; a cut one has not.
             if not self._has_grown_to(remembered.size):
                 self.add(self.size, "ledger.guard_ahead", f"checkpoint {remembered.size}")
         elif self.leaves.root(remembered.size) != remembered.root:
             self.add(None, "ledger.guard_mismatch", f"checkpoint {remembered.size}")
+        elif self.trust is None and not self.signed_here and self.size:
+            self.add(None, "ledger.checkpoint_missing")  # what was signed must stand in the table too
 
     def _has_grown_to(self, size: int) -> bool:
         with reading(self.reader.engine) as now:
