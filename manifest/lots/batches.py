@@ -140,12 +140,14 @@ def _outputs(reads: Reads, body: BatchDischarged, reference: Reference) -> Itera
 
 def _may_break(reads: Reads, body: BatchDischarged, party: str) -> bool:
     """Tell whether a permit that an authority confirmed allows its holder to lose the trace."""
-    row = None if body.permit is None else reads.one(PERMIT, permit=body.permit)
+    permit = lookups.permit(reads, body.permit, body.discharged_on)
+    row = None if permit is None else reads.one(PERMIT, permit=permit.id)
     return (
-        row is not None
-        and row["party"] == party
-        and row["permit_kind"] == PermitKind.TREATMENT
-        and row["valid_from"] <= body.discharged_on <= row["valid_to"]
+        permit is not None
+        and row is not None
+        and permit.party == party
+        and permit.kind is PermitKind.TREATMENT
+        and permit.valid_on(body.discharged_on)
         and bool(row["confirmed"])
         and bool(row["traceability_break"])
     )

@@ -77,7 +77,7 @@ def _residue(reads: Reads, event: Event, body: ResidueDeclared, reference: Refer
     for index, manifest in enumerate(dict.fromkeys(body.manifests)):
         row = reads.one(MANIFEST, manifest=manifest)
         path = f"/body/manifests/{index}"
-        if row is None or row["facility_site"] != body.site:
+        if row is None or body.site not in {row["facility_site"], row["second_site"]}:
             problems.append(Problem("manifest.unknown", path, {"manifest": manifest}))
         elif row["accepted_g"] == 0:
             problems.append(Problem("manifest.nothing_accepted", path))
@@ -111,7 +111,7 @@ def _self_treated(reads: Reads, event: Event, body: SelfTreated, reference: Refe
     lot = _own_lot(reads, event, body.lot)
     final, problems = _treatment(reads, event, body, lot, reference)
     refuse([*_no_child(lot), *problems])
-    permit = lookups.permit(reads, body.permit)
+    permit = lookups.permit(reads, body.permit, body.treated_on)
     permitted = (
         permit is not None
         and final
@@ -135,7 +135,7 @@ def _treated(reads: Reads, event: Event, body: LotTreated, reference: Reference)
     if not final and not any(problem.path.startswith("/body/methods") for problem in problems):
         problems.append(Problem("manifest.method_not_final", "/body/methods"))
     refuse(problems)
-    permit = lookups.permit(reads, body.permit)
+    permit = lookups.permit(reads, body.permit, body.treated_on)
     permitted = (
         permit is not None
         and permit.party == lot["party"]

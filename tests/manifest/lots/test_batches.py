@@ -17,7 +17,7 @@ from manifest.reconcile.ratio import ratio
 from manifest.reconcile.untreated import untreated
 from manifest.reference import default
 from manifest.views import LOT, MANIFEST, MANIFEST_LINE, POSTING
-from manifest.vocabulary import Account, LotKind, Role, State
+from manifest.vocabulary import Account, CorrectedField, LotKind, Role, State
 from tests.manifest.lots.independent import backward
 from tests.manifest.lots.plant import Plant
 from tests.manifest.test_replay import dump
@@ -169,6 +169,37 @@ def test_what_does_not_arrive_of_a_child_is_unexplained_of_what_it_stands_for(wo
     assert plant.held(lot, Account.UNEXPLAINED) == 125_000
     other.treat(onward, 300_000)
     assert plant.held(lot, Account.TREATED_SERVICE) == 375_000
+    plant.complete(manifest)
+    other.complete(onward)
+
+
+def test_a_scale_that_was_misread_gives_back_what_it_took(world: World) -> None:
+    plant, batch, lot, _ = poured(world)
+    other = Plant(world, OTHER_FACILITY)
+    (child,) = plant.empty(batch, 400_000)
+    other.taken(FACILITY, [(child, 400_000)], net_g=300_000)
+    correction = world.propose(OTHER_FACILITY, net_g=400_000)
+    world.consent(correction, FACILITY)
+    assert plant.grams(lot) == {("generated", "site:generator"): -500_000, ("interim", plant.site): 500_000}
+    assert plant.open_shares(child) == {lot: 500_000}
+
+
+@pytest.mark.parametrize("treated_g", [0, 100_000, 300_000])
+def test_a_child_that_turns_out_smaller_carries_all_it_stands_for(world: World, treated_g: int) -> None:
+    plant, batch, lot, manifest = poured(world)
+    other = Plant(world, OTHER_FACILITY)
+    (child,) = plant.empty(batch, 400_000)
+    onward = other.taken(FACILITY, [(child, 400_000)], net_g=300_000)
+    if treated_g:
+        other.treat(onward, treated_g)
+    correction = world.propose(OTHER_FACILITY, field=CorrectedField.DIFFERENCE)
+    world.consent(correction, FACILITY)
+    assert plant.held(lot, Account.UNEXPLAINED) == 0
+    if treated_g < 300_000:
+        other.treat(onward, 300_000 - treated_g)
+    assert plant.grams(lot)["treated_service", other.site] == 500_000
+    into = world.rows(POSTING, lot=lot, account="treated_service")
+    assert {(row["method"], row["manifest"]) for row in into} == {("TC", manifest)}
     plant.complete(manifest)
     other.complete(onward)
 
