@@ -8,6 +8,7 @@ from ledger.errors import Problem, RuleBroken
 from ledger.storage.db import Reader, Row
 from ledger.storage.store import rows
 from manifest.events import Number
+from manifest.outages.views import BLANKS
 from manifest.views import MANIFEST, NUMBER_BLOCK
 
 # Taken while a number is chosen and its manifest recorded: otherwise all who register at once choose the
@@ -20,6 +21,7 @@ TRIES = 8
 def next_number(reader: Reader, log: int, parties: tuple[str, ...], year: int) -> Number:
     """Return the lowest number never used of the first block of these parties that has one left.
 
+    Numbers on blanks are left to the papers that bear them.
     Raises RuleBroken when no block of that year has.
     """
     for party in parties:
@@ -38,10 +40,13 @@ def _free(reader: Reader, block: Row) -> int | None:
         MANIFEST.c.year == block["year"],
         MANIFEST.c.sequence.between(first, last),
     )
+    blank = [
+        (int(row["first"]), int(row["last"]))
+        for row in rows(reader, BLANKS, log=block["log"], issuer=block["issuer"], year=block["year"])
+    ]
     highest = reader.execute(select(func.max(MANIFEST.c.sequence)).where(*series)).scalar()
-    if highest is None:
-        return first
-    if highest < last:
-        return int(highest) + 1
+    if not blank and (highest is None or highest < last):
+        return first if highest is None else int(highest) + 1
     used: set[int] = set(reader.execute(select(MANIFEST.c.sequence).where(*series)).scalars())
-    return next((number for number in range(first, last + 1) if number not in used), None)
+    free = (number for number in range(first, last + 1) if number not in used)
+    return next((number for number in free if not any(low <= number <= high for low, high in blank)), None)

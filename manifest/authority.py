@@ -36,6 +36,7 @@ from manifest.events import (
     Weighed,
 )
 from manifest.lots import events as lots
+from manifest.outages.events import BlanksIssued, IncidentRecorded
 from manifest.register import documents, parties, places
 from manifest.register import events as register
 from manifest.register.lookups import mandated, organisation
@@ -125,6 +126,8 @@ SIGNERS: dict[str, tuple[Roles, ...]] = {
     cases.Exported.kind: (_FACILITY | _GENERATOR,),
     cases.DisposalCertified.kind: (_FACILITY | _GENERATOR,),
     cases.Contested.kind: (_PARTY | _AUTHORITY,),
+    IncidentRecorded.kind: (_REGISTRAR,),
+    BlanksIssued.kind: (_PARTY | _REGISTRAR,),
     ClaimKept.kind: (_one_of(Role.SERVICE),),
     ClaimResolved.kind: (_AUTHORITY,),
     CorrectionProposed.kind: (_PARTY,),

@@ -48,10 +48,20 @@ Methods = Annotated[tuple[Code, ...], Field(min_length=1, max_length=6)]
 LineNumber = Annotated[int, Field(ge=1, le=99)]
 Year = Annotated[int, Field(ge=2000, le=2200)]
 Day = Annotated[date, BeforeValidator(_read_date)]
+# A time as the ledger writes it; `ledger.format.event.parse_time` reads it.
+Moment = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}\.[0-9]{3}Z$"
+    ),
+]
 
 STRICT = ConfigDict(strict=True, extra="forbid")
 # Fields that came to a kind after its first events: what they say by default is left out when written.
-_NEUTRAL: dict[str, Any] = {"on_paper": [], "listed": [], "document": Document.MANIFEST.value}
+_NEUTRAL: dict[str, Any] = {
+    "on_paper": [], "listed": [], "document": Document.MANIFEST.value, "packages": [], "uncertainty_g": 0,
+    "settles": [],
+}  # fmt: skip
 
 
 class Body:
@@ -74,9 +84,20 @@ class Body:
         """Return the body: fields that are None, or neutral and younger than their kind, are left out."""
         dumped = _adapter(type(self)).dump_python(self, mode="json", exclude_none=True)
         assert isinstance(dumped, dict)
-        return {
-            name: value for name, value in dumped.items() if name not in _NEUTRAL or value != _NEUTRAL[name]
-        }
+        return {name: _written(value) for name, value in dumped.items() if not _is_neutral(name, value)}
+
+
+def _is_neutral(name: str, value: object) -> bool:
+    return name in _NEUTRAL and value == _NEUTRAL[name]
+
+
+def _written(value: Any) -> Any:
+    """Return a value without what is neutral in the objects of a list, such as the lines of a manifest."""
+    if isinstance(value, list):
+        return [_written(item) for item in value]
+    if isinstance(value, dict):
+        return {name: item for name, item in value.items() if not _is_neutral(name, item)}
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from ledger.storage.db import Reader, Row
 from ledger.writing.changes import Reads
 from manifest.clocks import Clock, ClockKind, Outage, known, run
 from manifest.lookups import reference_at
+from manifest.outages.judge import outages
 from manifest.reference import Reference
 from manifest.views import BALANCE, LOT, MANIFEST, PERMIT
 from manifest.vocabulary import Account, Status, local_date
@@ -30,14 +31,12 @@ _OVER = (Status.CANCELLED.value, Status.RETURNED.value)
 class Watch:
     """Whose clocks are asked for, at which moment: those of ``parties``, or everybody's where it is None.
 
-    ``outages`` are the times in which the system was down. At most ``most`` manifests, lots and papers each
-    are looked at, oldest first.
+    At most ``most`` manifests, lots and papers each are looked at, oldest first.
     """
 
     log: int
     at: datetime
     parties: frozenset[str] | None
-    outages: Sequence[Outage] = ()
     most: int = 1000
 
     def among(self, *columns: ColumnElement[str]) -> list[ColumnElement[bool]]:
@@ -58,13 +57,16 @@ def clocks(reader: Reader, base: Reference, watch: Watch) -> list[Clock]:
     return sorted(found, key=lambda clock: (clock.due, clock.kind, clock.subject))
 
 
-def of_manifest(row: Row, at: datetime, reference: Reference, outages: Sequence[Outage] = ()) -> list[Clock]:
-    """Return the clocks of one manifest, stopped ones and the time of its keeping included."""
+def of_manifest(row: Row, at: datetime, reference: Reference, down: Sequence[Outage] = ()) -> list[Clock]:
+    """Return the clocks of one manifest, stopped ones and the time of its keeping included.
+
+    ``down`` are the times in which the system could not be used.
+    """
     found = []
     for kind, start, stops in _OF_MANIFEST:
         if row[start] is not None and row["status"] not in _OVER and _known(reference, kind, row[start]):
             stopped = _stopped(row, stops)
-            clock = run(kind, row["manifest"], row[start], at, reference, stopped=stopped, outages=outages)
+            clock = run(kind, row["manifest"], row[start], at, reference, stopped=stopped, outages=down)
             found.append(clock)
     if row["completed_at"] is not None and _known(reference, ClockKind.RETENTION, row["completed_at"]):
         found.append(run(ClockKind.RETENTION, row["manifest"], row["completed_at"], at, reference))
@@ -97,8 +99,9 @@ def _of_manifests(reader: Reader, reference: Reference, watch: Watch) -> Iterato
         .limit(watch.most)
     )
     stops = {kind: stop for kind, _, stop in _OF_MANIFEST}
+    down = outages(reader, watch.log)
     for row in _each(reader, query):
-        for clock in of_manifest(row, watch.at, reference, watch.outages):
+        for clock in of_manifest(row, watch.at, reference, down):
             if _stopped(row, stops[clock.kind]) is None:
                 yield clock
 

@@ -22,6 +22,7 @@ from manifest.body import (
     Mass,
     MassOrNothing,
     Methods,
+    Moment,
     Name,
     Sha256,
     Short,
@@ -33,7 +34,9 @@ from manifest.body import (
 from manifest.cases.events import CASE_EVENTS, Contested
 from manifest.cases.parts import Export, Listed, Second
 from manifest.claims.events import CLAIM_EVENTS
+from manifest.correcting.events import CORRECTING_EVENTS
 from manifest.lots.events import BATCH_EVENTS, LOT_EVENTS
+from manifest.outages.events import OUTAGE_EVENTS
 from manifest.register.documents import DOCUMENT_EVENTS
 from manifest.register.events import REGISTER_EVENTS
 from manifest.register.parties import PARTY_EVENTS
@@ -200,7 +203,8 @@ class Registered(Signed):
     """The generator registers a manifest: parties, lines, lots drawn, number.
 
     ``round`` joins the manifests that one vehicle collects in one round. ``paper_number`` is the number of
-    the paper that this one was entered from. The other cases stand in `manifest.cases.parts`.
+    the paper that this one was entered from. ``settles`` names the refusals whose grams this load takes away.
+    The other cases stand in `manifest.cases.parts`.
     """
 
     kind: ClassVar[str] = "manifest.registered.v1"
@@ -221,6 +225,7 @@ class Registered(Signed):
     round: Uuid7 | None = None
     collection_point: Id | None = None
     listed: Annotated[tuple[Listed, ...], Field(max_length=60)] = ()
+    settles: Annotated[tuple[Id, ...], Field(max_length=20)] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,11 +312,14 @@ class Cancelled(Signed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CorrectionProposed(Body):
+class CorrectionProposed(Signed):
     """A party states what should have been written; what needs consent waits for it.
 
-    ``value`` is the new plate, ``net_g`` the net grams that ``line`` should have had; a correction of the
-    difference has none: it says how the unexplained grams of a line come about.
+    ``field`` says which of the others are read: ``line``, ``leg`` or ``part`` (a treated part of the
+    manifest, counted from 1) say where, the rest what should stand there. ``value`` is a plate, containers or
+    the paper's number. A correction of the difference has no value: it says how the unexplained grams of a
+    line come about. ``lots`` are new lots for grams whose code or state was wrong, in the order of the line's
+    own. ``answers`` names what an authority wants corrected.
     """
 
     kind: ClassVar[str] = "manifest.correction_proposed.v1"
@@ -319,13 +327,26 @@ class CorrectionProposed(Body):
     field: CorrectedField
     line: LineNumber | None = None
     leg: Annotated[int, Field(ge=1, le=9)] | None = None
+    part: Annotated[int, Field(ge=1, le=9999)] | None = None
     value: Short | None = None
     net_g: MassOrNothing | None = None
+    accepted_g: MassOrNothing | None = None
+    vehicle_kind: VehicleKind | None = None
+    arrived_at: Moment | None = None
+    name: Name | None = None
+    packages: Annotated[tuple[Packages, ...], Field(min_length=1, max_length=20)] | None = None
+    state: State | None = None
+    code: Code | None = None
+    lots: Annotated[tuple[Uuid7, ...], Field(max_length=60)] | None = None
+    mass_g: Mass | None = None
+    methods: Methods | None = None
+    treated_on: Day | None = None
+    answers: Uuid7 | None = None
     reason: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CorrectionConsented(Body):
+class CorrectionConsented(Signed):
     """One whom the correction touches agrees."""
 
     kind: ClassVar[str] = "manifest.correction_consented.v1"
@@ -333,7 +354,7 @@ class CorrectionConsented(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CorrectionDeclined(Body):
+class CorrectionDeclined(Signed):
     """One whom the correction touches does not agree; it falls."""
 
     kind: ClassVar[str] = "manifest.correction_declined.v1"
@@ -356,14 +377,14 @@ class PdfIssued(Body):
 
 MANIFEST_EVENTS: tuple[type[Body], ...] = (
     Registered, HandedOver, Arrived, Weighed, Accepted, Refused, Returned, Treated, Completed, Cancelled,
-    CorrectionProposed, CorrectionConsented, CorrectionDeclined, *CASE_EVENTS,
+    CorrectionProposed, CorrectionConsented, CorrectionDeclined, *CORRECTING_EVENTS, *CASE_EVENTS,
 )  # fmt: skip
 GENERATION_EVENTS: tuple[type[Body], ...] = (
     GenerationDeclared, OpeningDeclared, GenerationAdjusted, SelfTreated, *LOT_EVENTS,
 )  # fmt: skip
 _ALL: tuple[type[Body], ...] = (
     *MANIFEST_EVENTS, *GENERATION_EVENTS, *BATCH_EVENTS, *REGISTER_EVENTS, *PARTY_EVENTS,
-    *PLACE_EVENTS, *DOCUMENT_EVENTS, *CLAIM_EVENTS, Contested, PdfIssued,
+    *PLACE_EVENTS, *DOCUMENT_EVENTS, *CLAIM_EVENTS, *OUTAGE_EVENTS, Contested, PdfIssued,
 )  # fmt: skip
 EVENTS: dict[str, type[Body]] = {event.kind: event for event in _ALL}
 

@@ -9,6 +9,7 @@ from manifest import lookups, plausibility, rules
 from manifest.cases import planned
 from manifest.events import Registered
 from manifest.lots.declassification import no_manifest_needed
+from manifest.outages.judge import on_blank
 from manifest.reference import Reference, ReferenceRefused
 from manifest.register.lookups import standing
 from manifest.signing import by_hand
@@ -84,6 +85,7 @@ def _number(reads: Reads, body: Registered, on: date) -> Iterator[Problem]:
     )
     if not good:
         yield Problem("manifest.number_not_allocated", "/body/number", {"number": str(number)})
+    yield from on_blank(reads, body)
     taken = reads.one(MANIFEST, issuer=number.issuer, year=number.year, sequence=number.sequence)
     if taken is not None:
         yield Problem("manifest.number_taken", "/body/number", {"number": str(number)})

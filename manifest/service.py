@@ -30,6 +30,8 @@ from manifest.lots.batches import judge_batch
 from manifest.lots.events import BATCH_EVENTS
 from manifest.lots.judge import judge_generation
 from manifest.lots.views import BATCH
+from manifest.outages import judge as outages
+from manifest.outages.events import BlanksIssued, IncidentRecorded
 from manifest.reference import Reference, ReferenceRefused
 from manifest.register import judge as register
 from manifest.views import BALANCE, LOT, MANIFEST, PDF, POSTING
@@ -71,6 +73,8 @@ class Judge:
                 changes = _pdf(reads, body)
             elif isinstance(body, ClaimKept | ClaimResolved):
                 changes = claims.judge_claim(reads, event, body)
+            elif isinstance(body, IncidentRecorded | BlanksIssued):
+                changes = outages.judge_outage(reads, event, body, reference)
             elif isinstance(body, Contested):
                 changes = contest.judge_contest(reads, event, body, reference)
             else:
@@ -128,6 +132,8 @@ def stream_of(body: Body) -> str | None:
             return f"pdf:{body.manifest}"
         case Contested():
             return contest.stream_of(body)
+        case IncidentRecorded() | BlanksIssued():
+            return outages.stream_of(body)
         case ClaimKept() | ClaimResolved():
             return claims.stream_of(body)
     return register.stream_of(body)

@@ -12,6 +12,7 @@ from manifest import tables as t
 from manifest.cases import views as cases
 from manifest.claims import views as claims
 from manifest.lots import views as lots
+from manifest.outages import views as outages
 from manifest.register import views as register
 from manifest.vocabulary import SOURCES
 
@@ -429,7 +430,9 @@ _OWN: tuple[type[SQLModel], ...] = (
     ApprovalView, MandateView, NumberBlockView, PlanLineView, RuleView, EditionView, LotView, ManifestView,
     ManifestPartyView, ManifestLineView, ActView, PostingView, BalanceView, PdfView,
 )  # fmt: skip
-VIEWS: tuple[type[SQLModel], ...] = (*_OWN, *register.VIEWS, *lots.VIEWS, *cases.VIEWS, *claims.VIEWS)
+VIEWS: tuple[type[SQLModel], ...] = (
+    *_OWN, *register.VIEWS, *lots.VIEWS, *cases.VIEWS, *claims.VIEWS, *outages.VIEWS,
+)  # fmt: skip
 VIEW_TABLES: tuple[Table, ...] = tuple(table_of(view) for view in VIEWS)
 (
     ORGANISATION, IDENTIFIER, SITE, PERMIT, PERMIT_LINE, PERMIT_VEHICLE, PERMIT_USE, APPROVAL, MANDATE,
