@@ -1,7 +1,7 @@
 """Reading each register as of a day: what holds then, whose word it is, and who has confirmed it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -15,8 +15,11 @@ from api.reading import Day
 from api.scope import View
 from ledger.storage.db import Row
 from ledger.storage.store import one, rows
+from ledger.writing.changes import Reads
+from manifest import reference
 from manifest.register.entering import KEPT
 from manifest.register.lookups import MAP_CHANGED_ON, area_of, holds, version
+from manifest.register.targets import targets
 from manifest.register.views import (
     CONFIRMATION,
     ORGANISATION_VERSION,
@@ -195,3 +198,12 @@ def list_sites(
     with read() as view:
         asked = Asked(on or local_date(now), by == "today")
         return Json(_listed(view, _SITES, asked, cursor, limit) | {"map": by})
+
+
+@router.get("/zone-targets")
+def show_targets(read: ReadOnly, now: Now, on: On = None) -> Json:
+    """Show targets T2 to T4 of plan 307 as of a day: which zones reach them, miss them, or are not known."""
+    with read() as view:
+        day = on or local_date(now)
+        found = targets(Reads(view.reader, view.log), reference.default(), day)
+    return Json({"on": day, "targets": [asdict(one) for one in found]})

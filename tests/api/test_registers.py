@@ -56,6 +56,9 @@ def test_a_zone_and_a_point_are_open_to_all(lite: Caller) -> None:
     )
     point = {"point": "point:1", "name": "Điểm thu gom", "site": "site:generator", "valid_from": "2025-01-01"}
     lite.did(lite.post(OPERATOR, "/collection-points", point))
+    shown = lite.did(lite.get(RIVAL, "/zone-targets?on=2025-01-01"), 200)["targets"]
+    assert [one["name"] for one in shown] == ["T2", "T3", "T4"]
+    assert "ccn-moi" in shown[0]["unknown"], "nobody has said whether it operates"
     (seen,) = items(lite, RIVAL, "/zones?on=2024-01-01")
     assert seen["facts"]["station"]["value"] == "operating"
     assert (seen["status"], seen["confirmed_by"]["authority"]) == ("confirmed", AUTHORITY)

@@ -3,9 +3,11 @@
 from datetime import date
 from typing import Any
 
+from manifest.reference import default
 from manifest.register import parties as p
 from manifest.register import places as q
 from manifest.register.lookups import collection_point, line_capacity, placement
+from manifest.register.targets import targets
 from manifest.register.views import COLLECTION_POINT, PLACEMENT, TREATMENT_LINE, ZONE, ZONE_FACT
 from manifest.register.zones import zone_on
 from manifest.views import LOT, SITE
@@ -154,6 +156,29 @@ def test_what_only_a_village_has_is_refused_elsewhere(world: World) -> None:
     assert refused(lambda: enter(world, q.ZoneChanged, decision=None)) == [
         ("manifest.decision_missing", "/body/decision")
     ]
+
+
+def test_targets_of_the_plan_count_what_is_known_and_show_what_is_not(world: World) -> None:
+    facts: dict[str, Any] = {"zone": CLUSTER, "recognised": None, "decision": None}
+    enter(world, q.ZoneChanged, **facts, status=ZoneStatus.NEW, station=StationStatus.BUILDING)
+    enter(world, q.ZoneChanged, **facts, valid_from=date(2025, 3, 1), station=StationStatus.OPERATING)
+    enter(world, q.ZoneChanged)
+    enter(world, q.ZoneAssessed)
+    enter(world, q.ZoneAssessed, assessment="assessment:2", verdict=Verdict.MEETS_CONDITIONS)
+
+    def told(on: date) -> dict[str, tuple[tuple[str, ...], tuple[str, ...], bool]]:
+        found = asked(world, lambda reads: targets(reads, default(), on))
+        return {one.name: (one.reached, one.missing, CLUSTER in one.unknown) for one in found}
+
+    assert told(date(2014, 1, 1))["T2"] == ((), (), True)
+    assert told(date(2025, 1, 31)) == {
+        "T2": ((), (CLUSTER,), False), "T3": ((), (VILLAGE,), False), "T4": ((), (VILLAGE,), False),
+    }  # fmt: skip
+    assert told(date(2025, 3, 1)) == {
+        "T2": ((CLUSTER,), (), False), "T3": ((VILLAGE,), (), False), "T4": ((VILLAGE,), (), False),
+    }  # fmt: skip
+    enter(world, q.ZoneChanged, valid_from=date(2025, 3, 10), recognised=False, decision="2/QĐ")
+    assert told(date(2025, 3, 10))["T3"] == ((), (), False), "without its title it does not count"
 
 
 # Collection points
