@@ -53,8 +53,11 @@ class Permit:
 
     def valid_on(self, on: date) -> bool:
         """Tell whether a date lies within the permit's validity, and in none of its suspensions."""
-        paused = any(first <= on and (last is None or on <= last) for first, last in self.pauses)
-        return self.valid_from <= on <= self.valid_to and not paused
+        return self.valid_from <= on <= self.valid_to and not self.paused_on(on)
+
+    def paused_on(self, on: date) -> bool:
+        """Tell whether the permit is suspended on a date."""
+        return any(first <= on and (last is None or on <= last) for first, last in self.pauses)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +234,7 @@ def permitted(
         yield Problem("manifest.permit_unknown", path)
         return
     if not permit.valid_on(on):
-        yield Problem("manifest.permit_not_valid", path, {"valid_to": permit.valid_to.isoformat()})
+        yield _not_valid(permit, on, path)
         return
     wanted: dict[str, int] = {}
     for index, line in enumerate(event.lines):
@@ -249,6 +252,12 @@ def permitted(
         if wanted[line.code] > left:
             facts: dict[str, Fact] = {"code": line.code, "mass_g": wanted[line.code], "left_g": max(left, 0)}
             yield Problem("manifest.permit_used_up", f"/body/lines/{index}/mass_g", facts)
+
+
+def _not_valid(permit: Permit, on: date, path: str) -> Problem:
+    if permit.paused_on(on):
+        return Problem("manifest.permit_suspended", path)
+    return Problem("manifest.permit_not_valid", path, {"valid_to": permit.valid_to.isoformat()})
 
 
 def carriers(
@@ -272,9 +281,7 @@ def carriers(
         if permit is None or permit.party != carrier.party or not may_carry:
             yield Problem("manifest.permit_unknown", f"{path}/permit")
         elif not permit.valid_on(on):
-            yield Problem(
-                "manifest.permit_not_valid", f"{path}/permit", {"valid_to": permit.valid_to.isoformat()}
-            )
+            yield _not_valid(permit, on, f"{path}/permit")
         else:
             for line in event.lines:
                 if line.code not in permit.lines:

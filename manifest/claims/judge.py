@@ -17,7 +17,8 @@ KEPT = "kept"
 WAIVABLE = frozenset(
     {
         "manifest.date_out_of_order", "manifest.permit_lacks_code",
-        "manifest.permit_lacks_method", "manifest.permit_not_valid", "manifest.permit_used_up",
+        "manifest.permit_lacks_method", "manifest.permit_not_valid", "manifest.permit_suspended",
+        "manifest.permit_used_up",
         "manifest.plate_invalid", "manifest.taker_not_planned", "manifest.third_facility",
         "manifest.time_out_of_order", "manifest.too_heavy_for_containers", "manifest.too_heavy_for_road",
         "manifest.too_heavy_for_vehicle", "manifest.too_many_permit_holders", "manifest.vehicle_not_own",

@@ -86,10 +86,12 @@ def test_what_the_holder_amends_rests_on_its_word_until_it_is_confirmed(world: W
 
 
 def test_a_suspended_permit_takes_nothing_in(world: World) -> None:
-    enter(world, p.EntrySuspended, valid_from=world.today, valid_to=world.today)
+    for permit_id in ("permit:facility", "permit:carrier"):
+        enter(world, p.EntrySuspended, entry=permit_id, valid_from=world.today, valid_to=world.today)
     body = world.registered()
     assert refused(lambda: world.act(body, AS_GENERATOR, stream=world.id())) == [
-        ("manifest.permit_not_valid", "/body/permit")
+        ("manifest.permit_suspended", "/body/permit"),
+        ("manifest.permit_suspended", "/body/carriers/0/permit"),
     ]
     world.tick(days=1)
     world.act(body, AS_GENERATOR, stream=world.id())
