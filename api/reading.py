@@ -32,7 +32,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2200
 DATE_FIELDS = frozenset(
     {
         "generated_on", "treated_on", "valid_from", "valid_to", "charged_on", "discharged_on",
-        "declassified_on",
+        "declassified_on", "disposed_on", "signed_on", "sampled_on", "assessed_on", "verified_on", "last_day",
     }
 )  # fmt: skip
 _FIRST = datetime(FIRST_YEAR, 1, 1, tzinfo=VIETNAM)
