@@ -1,6 +1,6 @@
-"""Every status × act × role: who may not sign hears it, what is out of turn is refused, nothing is written."""
+"""Every status × act × role: who may not sign hears it, what is out of turn is refused, and nothing stays."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import pytest
@@ -46,9 +46,14 @@ class Walk:
     def __init__(self, world: World) -> None:
         self.world = world
         self.manifests: dict[Status, str] = {Status.NEW: world.id()}
-        arrived = lambda: world.register().hand_over().arrive()  # noqa: E731  the way to the gate
-        accepted = lambda: arrived().weigh(HALF).accept((HALF, 0))  # noqa: E731
-        plays = {
+
+        def arrived() -> World:
+            return world.register().hand_over().arrive()
+
+        def accepted() -> World:
+            return arrived().weigh(HALF).accept((HALF, 0))
+
+        plays: dict[Status, Callable[[], object]] = {
             Status.REGISTERED: world.register,
             Status.IN_TRANSIT: lambda: world.register().hand_over(),
             Status.ARRIVED: arrived,
