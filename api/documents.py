@@ -6,6 +6,7 @@ leaves an unused file, never a claim without a file.
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from api.home import Home
@@ -14,15 +15,16 @@ from ledger.errors import NotFound, Problem
 from ledger.personal.subjects import Subjects
 from ledger.personal.vault import find_secrets
 from ledger.publishing.published import prove_entry
-from ledger.storage.db import Reader, reading
+from ledger.storage.db import Reader, Row, reading
 from ledger.storage.store import STREAM, one, rows
 from ledger.writing.changes import Reads
 from manifest.acts import find, read_stored
 from manifest.consignment import Manifest
 from manifest.events import HandedOver, PdfIssued
 from manifest.reference import default
-from manifest.views import MANIFEST, ORGANISATION, PERMIT, SITE
-from manifest.vocabulary import PermitKind
+from manifest.register.lookups import organisation
+from manifest.views import MANIFEST, PERMIT, SITE
+from manifest.vocabulary import PermitKind, local_date
 from pdf.draw import render
 from pdf.form import Stamp
 from pdf.proof import proof_path
@@ -142,6 +144,8 @@ def _happened(reads: Reads, reader: Reader, manifest_id: str, subjects: Subjects
 
 def _known(reads: Reads, manifest: Manifest) -> Known:
     registered = manifest.registered
+    assert manifest.registered_at is not None
+    on = local_date(manifest.registered_at)
     carriers = {carrier.party: carrier.permit for carrier in registered.carriers}
     parties = {registered.generator, registered.facility, *carriers}
     permits = {registered.facility: registered.permit} | {
@@ -153,9 +157,15 @@ def _known(reads: Reads, manifest: Manifest) -> Known:
         if row is not None and row["permit_kind"] != PermitKind.ENVIRONMENTAL:
             numbers[party] = str(row["number"])
     return Known(
-        organisations={party: reads.one(ORGANISATION, party=party) or {} for party in parties},
+        organisations={party: _party(reads, party, on) for party in parties},
         sites={
             site: reads.one(SITE, site=site) or {} for site in (registered.site, registered.facility_site)
         },
         permit_numbers=numbers,
     )
+
+
+def _party(reads: Reads, party: str, on: date) -> Row:
+    """Return how a party was called and reached when the manifest was registered."""
+    told = organisation(reads, party, on)
+    return {} if told is None else {"name": told.name, "address": told.address, "phone": told.phone}

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from typer.testing import CliRunner
 
 from api.cli.app import app
 from api.documents import Issued, issue_pdf, write_issued
+from api.home import ROOTS
 from ledger.errors import NotFound
 from ledger.storage.db import reading
 from ledger.verifying.verify import verify
 from manifest.reference import default
+from manifest.register.parties import OrganisationChanged
 from manifest.replay import audit
 from tests.api.deployments import CARRIER, FACILITY, GENERATOR, Deployment, deployment
 from tests.conftest import NewEngine
@@ -149,3 +152,15 @@ def test_poppler_reads_exact_vietnamese_and_valid_signatures(place: Deployment) 
     said = subprocess.run(["pdfsig", path], capture_output=True, check=False).stdout.decode()
     assert said.count("Signature is Valid.") == 4
     assert said.count("Total document signed") == 1
+
+
+@pytest.mark.poppler
+def test_a_document_names_its_parties_as_they_were_when_it_was_registered(place: Deployment) -> None:
+    manifest = place.journey()
+    changed = OrganisationChanged(party=GENERATOR, valid_from=date(2025, 5, 6), name="Công ty Đổi Tên")
+    place.act(changed, place.home.root(ROOTS[0]), stream=GENERATOR)
+    path = place.folder / "manifest.pdf"
+    write_issued(issue_pdf(place.home, manifest), path)
+    read = subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, check=True)
+    assert "Công ty TNHH Mạ kẽm Thử Nghiệm" in read.stdout.decode()
+    assert "Công ty Đổi Tên" not in read.stdout.decode()
