@@ -17,7 +17,7 @@ class Posting:
     ``place`` is the site that holds it, or the party that carries it. ``line`` is the manifest's line,
     ``method`` the last treatment method where there is one. ``on`` is the day to book it on where that is
     another than the day of the act: the day of generation, or of treatment. ``manifest`` brought the grams,
-    ``batch`` is what they went into.
+    ``batch`` is what they went into (or, negative, were taken back out of).
     """
 
     account: Account
@@ -53,7 +53,7 @@ def move(
     manifest: str | None = None,
     batch: str | None = None,
 ) -> tuple[Posting, ...]:
-    """Return the two postings that move ``grams`` of a lot; none for nothing."""
+    """Return the two postings that move ``grams`` of a lot, into a batch if it is named; none for nothing."""
     if grams == 0:
         return ()
     return tuple(
@@ -67,7 +67,7 @@ def move(
             method=method,
             on=on,
             manifest=manifest,
-            batch=batch,
+            batch=batch if sign > 0 else None,
         )
         for sign, slot in ((-1, source), (1, target))
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from functools import cache
 
-from ledger.errors import Problem
+from ledger.errors import Problem, RuleBroken
 from ledger.format.event import Event
 from ledger.storage.db import Row
 from ledger.writing.changes import SEQ, Add, Change, Insert, Put, Reads
@@ -124,16 +124,23 @@ def chargeable(
 def charged(
     reads: Reads, made: Iterable[Posting], *, party: str, at: datetime, today: date
 ) -> Iterator[Change]:
-    """Yield the rows of what an act's postings put into batches: the batch, its inputs, its shares."""
+    """Yield the rows of what an act's postings put into batches: the batch, its inputs, its shares.
+
+    A correction may take back out what it reverses, as long as the batch has not come out.
+    """
     inputs: dict[tuple[str, str, fate.Origin], int] = {}
     days: dict[str, list[date]] = {}
     for posting in made:
-        if posting.batch is not None and posting.grams > 0:
+        if posting.batch is not None:
             origin = fate.Origin(posting.lot, posting.manifest, posting.line)
             key = (posting.batch, posting.place, origin)
             inputs[key] = inputs.get(key, 0) + posting.grams
             days.setdefault(posting.batch, []).append(posting.on or today)
     for (batch, site, origin), grams in inputs.items():
+        if grams and _is_out(reads, batch):
+            raise RuleBroken(Problem("manifest.correction_out_of_time", "/body"))
+        if grams == 0:
+            continue
         row = {"batch": batch, "lot": origin.lot, "manifest": origin.manifest or "", "line": origin.line or 0}
         yield Insert(BATCH_INPUT, {**row, "seq": SEQ, "grams": grams})
         yield share(batch, Slot(Account.INTERIM, site), origin, grams)
@@ -151,6 +158,11 @@ def charged(
             "seq": SEQ,
         }
         yield Put(BATCH, {"batch": batch}, changed)
+
+
+def _is_out(reads: Reads, batch: str) -> bool:
+    row = reads.one(BATCH, batch=batch)
+    return row is not None and row["discharged_on"] is not None
 
 
 def _opened(party: str, on: date) -> Row:
