@@ -148,9 +148,14 @@ def _known(reads: Reads, manifest: Manifest) -> Known:
     on = local_date(manifest.registered_at)
     carriers = {carrier.party: carrier.permit for carrier in registered.carriers}
     parties = {registered.generator, registered.facility, *carriers}
+    sites = [registered.site, registered.facility_site]
     permits = {registered.facility: registered.permit} | {
         party: permit for party, permit in carriers.items() if permit
     }
+    if registered.second is not None:
+        parties.add(registered.second.party)
+        sites.append(registered.second.site)
+        permits[registered.second.party] = registered.second.permit
     numbers = {}
     for party, permit in permits.items():
         row = reads.one(PERMIT, permit=permit)
@@ -158,9 +163,7 @@ def _known(reads: Reads, manifest: Manifest) -> Known:
             numbers[party] = str(row["number"])
     return Known(
         organisations={party: _party(reads, party, on) for party in parties},
-        sites={
-            site: reads.one(SITE, site=site) or {} for site in (registered.site, registered.facility_site)
-        },
+        sites={site: reads.one(SITE, site=site) or {} for site in sites},
         permit_numbers=numbers,
     )
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from manifest.body import Signed
+from manifest.cases.events import ReceivedSecond
 from manifest.consignment import Manifest
 from manifest.events import Accepted, Completed, HandedOver, Registered, Treated
 from manifest.vocabulary import VIETNAM
@@ -56,20 +58,23 @@ def sheet(manifest: Manifest, known: Known, *, head: str, verify_url: str) -> Sh
     """Return the manifest's sheet.
 
     A carry-only permit holder that takes the load stands as facility 1 and the facility that treats as
-    facility 2; otherwise the facility that treats is facility 1 (decision B13). ``head`` is the hash of the
+    facility 2; otherwise the facility that treats is facility 1, and one that takes over from it facility 2
+    (decision B13). ``head`` is the hash of the
     stream's last envelope, which covers everything that was signed.
     """
     registered = manifest.registered
     carrier = _carrier(registered)
     treating = _block(known, registered.facility, known.sites.get(registered.facility_site))
     carrying = _block(known, carrier, None) if carrier else None
+    second = registered.second
+    taking_over = _block(known, second.party, known.sites.get(second.site)) if second else None
     return Sheet(
         edition=registered.form,
         province=str(known.sites[registered.site]["province"]),
         number=str(registered.number),
         generator=_block(known, registered.generator, known.sites.get(registered.site)),
         facility_1=carrying or treating,
-        facility_2=treating if carrying else None,
+        facility_2=treating if carrying else taking_over,
         carrier=None,
         lines=tuple(
             LineRow(
@@ -86,49 +91,67 @@ def sheet(manifest: Manifest, known: Known, *, head: str, verify_url: str) -> Sh
         data_sha256=head,
         verify_url=verify_url,
         boxes=tuple(
-            Box(key=key, party=str(known.organisations[party]["name"])) for key, party in boxes(registered)
+            Box(key=key, party=str(known.organisations[party]["name"])) for key, party in boxes(manifest)
         ),
     )
 
 
-def boxes(registered: Registered) -> tuple[tuple[str, str], ...]:
-    """Return the boxes of the form and the party of each, in the order of signing (decision B9)."""
-    carrier = _carrier(registered)
+def boxes(manifest: Manifest) -> tuple[tuple[str, str], ...]:
+    """Return the boxes of the form and the party of each, in the order of signing (decision B9).
+
+    The facility that treats last confirms completion: the second one, where there is one, until it shows
+    that the first was last.
+    """
+    registered = manifest.registered
+    carrier, second = _carrier(registered), registered.second
+    last = second.party if second else registered.facility
+    if manifest.completed_at is not None and manifest.treated_by is not None:
+        last = manifest.treated_by
     found = [(GENERATOR_CONFIRMS, registered.generator), (RECEIPT_1, carrier or registered.facility)]
     if carrier:
         found.append((RECEIPT_2, registered.facility))
-    return (*found, (COMPLETION, registered.facility))
+    elif second:
+        found.append((RECEIPT_2, second.party))
+    return (*found, (COMPLETION, last))
 
 
 def signatures(manifest: Manifest, happened: Sequence[Happened]) -> list[Signature]:
     """Return the boxes that the manifest's acts have signed so far, in order.
 
-    The facility's own receipt is its acceptance; a carrier's is the hand-over to it.
+    The facility's own receipt is its acceptance; a carrier's is the hand-over to it. The box of a party that
+    signed by hand stays open: what it signed is on its paper.
     """
     registered = manifest.registered
     carrier = _carrier(registered)
     made: dict[str, Signature] = {}
     methods: dict[int, list[str]] = {}
+
+    def sign(key: str, party: str, act: Happened, values: dict[str, str]) -> None:
+        by_hand = {one.party for one in act.event.on_paper} if isinstance(act.event, Signed) else set()
+        if party not in by_hand:
+            made.setdefault(key, _sign(key, party, act, values))
+
     for act in happened:
         match act.event:
             case Registered():
-                made[GENERATOR_CONFIRMS] = _sign(GENERATOR_CONFIRMS, registered.generator, act, {})
+                sign(GENERATOR_CONFIRMS, registered.generator, act, {})
             case HandedOver(taker=taker, vehicle_plate=plate) if carrier and taker == carrier:
-                made.setdefault(RECEIPT_1, _sign(RECEIPT_1, carrier, act, {"vehicle": plate}))
+                sign(RECEIPT_1, carrier, act, {"vehicle": plate})
             case Accepted():
-                key = RECEIPT_2 if carrier else RECEIPT_1
                 values = {"vehicle": manifest.legs[-1].vehicle_plate}
                 if any(line.mass.accepted_g != line.mass.declared_g for line in manifest.lines):
                     values["note"] = ADJUSTED_NOTE
-                made[key] = _sign(key, registered.facility, act, values)
+                sign(RECEIPT_2 if carrier else RECEIPT_1, registered.facility, act, values)
+            case ReceivedSecond() if registered.second:
+                sign(RECEIPT_2, registered.second.party, act, {})
             case Treated(parts=parts):
                 for part in parts:
                     applied = methods.setdefault(part.line, [])
                     applied += [method for method in part.methods if method not in applied]
             case Completed():
                 values = {f"methods_{line}": ", ".join(applied) for line, applied in methods.items()}
-                made[COMPLETION] = _sign(COMPLETION, registered.facility, act, values)
-    return [made[key] for key, _ in boxes(registered) if key in made]
+                sign(COMPLETION, act.parties[0], act, values)
+    return [made[key] for key, party in boxes(manifest) if key in made and made[key].party == party]
 
 
 def _sign(key: str, party: str, act: Happened, values: dict[str, str]) -> Signature:
@@ -141,6 +164,7 @@ def _sign(key: str, party: str, act: Happened, values: dict[str, str]) -> Signat
 def _carrier(registered: Registered) -> str | None:
     """Return the carry-only permit holder, if one takes part."""
     own = {registered.generator, registered.facility}
+    own |= {registered.second.party} if registered.second else set()
     return next((carrier.party for carrier in registered.carriers if carrier.party not in own), None)
 
 
