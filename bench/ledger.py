@@ -15,9 +15,10 @@ from bench import baselines
 from bench.calibration import calibrate, sha256_speed
 from bench.notes import Notes, notes, undisturbed
 from bench.postgres import server
+from bench.profiles import Profile, of_new_thread
 from bench.proofs import proofs
 from bench.result import Result
-from bench.verifying import verifying
+from bench.verifying import verifying, verifying_profiles
 from ledger.storage.db import is_sqlite
 from ledger.writing.prepared import Prepared
 
@@ -47,15 +48,16 @@ def run(*, quick: bool, postgres: str | None, say: Say) -> dict[str, Any]:
     size = QUICK if quick else FULL
     results: list[Result] = []
     skipped: list[str] = []
+    shares: list[Profile] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ctnh-bench-")))
         before = calibrate(folder)
-        results += _database(f"{folder}/ledger.db", folder, size, say)
+        results += _database(f"{folder}/ledger.db", folder, size, say, shares)
         place = postgres or stack.enter_context(server(folder))
         if place is None:
             skipped.append("postgresql: no server given and none installed")
         else:
-            results += _database(place, folder, size, say)
+            results += _database(place, folder, size, say, shares)
         for leaves in size.leaves:
             say(f"proofs: {leaves} leaves")
             results += proofs(folder, leaves)
@@ -63,11 +65,13 @@ def run(*, quick: bool, postgres: str | None, say: Say) -> dict[str, Any]:
     return {
         "calibration": {**before, "after": after},
         "results": [result.as_json() for result in results],
+        "profiles": [one.as_json() for one in shares],
         "skipped": skipped,
     }
 
 
-def _database(place: str, folder: Path, size: Size, say: Say) -> Iterator[Result]:
+def _database(place: str, folder: Path, size: Size, say: Say, shares: list[Profile]) -> Iterator[Result]:
+    """Yield the figures of one database, and put into ``shares`` where its time goes."""
     with notes(place) as log:
         kind = log.engine.dialect.name
         say(f"{kind}: append")
@@ -77,10 +81,22 @@ def _database(place: str, folder: Path, size: Size, say: Say) -> Iterator[Result
         plain = _plain(log.engine, folder, prepared)
         yield from plain
         yield baselines.naive(log, size.naive, kind)
+        say(f"{kind}: where the time goes")
+        shares += _profiles(log, size)
         say(f"{kind}: verify")
         log.grow(max(size.verified - size.round * size.rounds, 0))
         yield _overhead(log.engine, plain[0].beside["bytes_per_entry"])
         yield from verifying(log, quick=size is QUICK)
+
+
+def _profiles(log: Notes, size: Size) -> list[Profile]:
+    found: list[Profile] = []
+    prepared = log.prepare(range(size.round))
+    log.reopen()
+    with of_new_thread(f"{log.engine.dialect.name}: append, the writer's thread", found):
+        log.append(prepared)
+        log.reopen()
+    return [*found, *verifying_profiles(log)]
 
 
 def _append(log: Notes, size: Size) -> tuple[list[Prepared], Result]:

@@ -42,7 +42,7 @@ class Notes:
         upgrade(engine)
         self.engine = engine
         self.log_signer = NoteSigner(ORIGIN, ed25519.Ed25519PrivateKey.generate())
-        self.ledger = Ledger(engine, ORIGIN, judge=lambda *_: (), signer=self.log_signer)
+        self.ledger = self._open()
         self.roots = [signer(), signer()]
         self.writers = [signer() for _ in range(WRITERS)]
         self.heads: dict[str, str] = {}
@@ -56,6 +56,14 @@ class Notes:
             body = {"key": key_fields(writer.public_key, party=party, custody="device")}
             actors = [(party, "holder", writer), ("operator", "operator", self.roots[0])]
             self._submit(REGISTERED, body, f"key:{n}", actors)
+
+    def _open(self) -> Ledger:
+        return Ledger(self.engine, ORIGIN, judge=lambda *_: (), signer=self.log_signer)
+
+    def reopen(self) -> None:
+        """Let the writer end what it has, and write on with another."""
+        self.ledger.close()
+        self.ledger = self._open()
 
     @property
     def trust(self) -> Trust:

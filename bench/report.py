@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Any
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+_ABOUT_PROFILES = (
+    "Shares of the time that a function takes itself, under the profiler, which slows calls in Python\n"
+    "more than others: shares to look at, not figures to compare."
+)
 _YES_NO = {True: "yes", False: "no", None: ""}
 
 
@@ -39,6 +43,10 @@ def document(found: dict[str, Any]) -> str:
             _YES_NO[result["stretch_met"]],
         ]
         lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "## Where the time goes", "", _ABOUT_PROFILES, ""]
+    for profile in found.get("profiles", ()):
+        shares = "; ".join(f"{one['where']} {one['percent']} %" for one in profile["shares"])
+        lines.append(f"- **{profile['name']}**: {shares}")
     lines += ["", *(f"Not measured: {reason}." for reason in found["skipped"])]
     return "\n".join(lines).rstrip() + "\n"
 

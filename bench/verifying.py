@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 from bench.notes import Notes, undisturbed
+from bench.profiles import Profile, profiled
 from bench.result import Result
 from ledger.publishing.publisher import Publisher, publish
 from ledger.storage.db import reading
@@ -42,6 +43,29 @@ def verifying(log: Notes, *, quick: bool) -> Iterator[Result]:
         beside={"entries": size, "cores": cores},
     )
     yield from _new(log)
+
+
+def verifying_profiles(log: Notes) -> Iterator[Profile]:
+    """Yield where the time goes in verifying, all in one process."""
+    kind = log.engine.dialect.name
+    publish(log.engine, log.ledger.log, log.ledger.origin, [log.log_signer], now=log.now)
+
+    def check(depth: str) -> None:
+        with reading(log.engine) as reader:
+            assert verify(reader, trust=log.trust, depth=depth, jobs=1).ok
+
+    yield profiled(f"{kind}: verification, hashes, tree and columns", lambda: check("hashes"))
+    yield profiled(f"{kind}: verification, every signature", lambda: check("full"))
+    with reading(log.engine) as reader:
+        _, state = verify_new(reader, None, now=log.now, trust=log.trust)
+    log.grow(NEW, streams=NEW)
+    publish(log.engine, log.ledger.log, log.ledger.origin, [log.log_signer], now=log.now)
+
+    def check_new() -> None:
+        with reading(log.engine) as reader:
+            verify_new(reader, state, now=log.now, trust=log.trust)
+
+    yield profiled(f"{kind}: incremental verification of 1,000 new entries", check_new)
 
 
 def _new(log: Notes) -> Iterator[Result]:
