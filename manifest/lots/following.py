@@ -137,16 +137,20 @@ def charged(
             inputs[key] = inputs.get(key, 0) + posting.grams
             days.setdefault(posting.batch, []).append(posting.on or today)
     for (batch, site, origin), grams in inputs.items():
-        if grams and _is_out(reads, batch):
-            raise RuleBroken(Problem("manifest.correction_out_of_time", "/body"))
         if grams == 0:
             continue
+        known = reads.one(BATCH, batch=batch)
+        if known is not None and known["discharged_on"] is not None:
+            out = {"on": known["discharged_on"].isoformat()}
+            raise RuleBroken(Problem("manifest.batch_discharged", "/body", out))
         row = {"batch": batch, "lot": origin.lot, "manifest": origin.manifest or "", "line": origin.line or 0}
         yield Insert(BATCH_INPUT, {**row, "seq": SEQ, "grams": grams})
         yield share(batch, Slot(Account.INTERIM, site), origin, grams)
     for batch, charged_on in days.items():
-        before = reads.one(BATCH, batch=batch) or _opened(party, min(charged_on))
         total = sum(grams for (into, _, _), grams in inputs.items() if into == batch)
+        if total == 0:
+            continue
+        before = reads.one(BATCH, batch=batch) or _opened(party, min(charged_on))
         site = next(place for into, place, _ in inputs if into == batch)
         changed = {
             "party": before["party"],
@@ -158,11 +162,6 @@ def charged(
             "seq": SEQ,
         }
         yield Put(BATCH, {"batch": batch}, changed)
-
-
-def _is_out(reads: Reads, batch: str) -> bool:
-    row = reads.one(BATCH, batch=batch)
-    return row is not None and row["discharged_on"] is not None
 
 
 def _opened(party: str, on: date) -> Row:
