@@ -89,7 +89,7 @@ def _differences(manifest: Manifest, reference: Reference, on: date | None) -> I
 def _clocks(manifest: Manifest, reference: Reference, on: date | None, at: datetime) -> Iterator[Judgement]:
     transferred = manifest.legs[0].at if manifest.legs else None
     spans = (
-        (ClockKind.IN_TRANSIT, transferred, manifest.arrived_at),
+        (ClockKind.IN_TRANSIT, transferred, manifest.arrived_at or manifest.exported_at),
         (ClockKind.ACCEPTANCE, manifest.arrived_at, manifest.decided_at),
         (ClockKind.TREATMENT, transferred, manifest.completed_at),
     )
