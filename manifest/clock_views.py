@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, or_, select
 
 from ledger.storage.db import Reader, Row
 from ledger.writing.changes import Reads
@@ -13,6 +13,7 @@ from manifest.clocks import Clock, ClockKind, Outage, known, run
 from manifest.lookups import reference_at
 from manifest.outages.judge import outages
 from manifest.reference import Reference
+from manifest.register.views import CERTIFICATE, CONTRACT
 from manifest.views import BALANCE, LOT, MANIFEST, PERMIT
 from manifest.vocabulary import Account, Status, local_date
 
@@ -25,6 +26,30 @@ _OF_MANIFEST: tuple[tuple[ClockKind, str, tuple[str, ...]], ...] = (
     (ClockKind.LAST_COPIES, "transferred_at", ("completed_at", "storage_notified_at")),
 )
 _OVER = (Status.CANCELLED.value, Status.RETURNED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Paper:
+    """A kind of paper that ends: its clock, its table, its name, whose it is, and what makes two the same."""
+
+    kind: ClockKind
+    table: Table
+    name: str
+    owners: tuple[str, ...]
+    same: tuple[str, ...]
+
+
+_PAPERS = (
+    _Paper(ClockKind.PERMIT_END, PERMIT, "permit", ("party",), ("permit",)),
+    _Paper(
+        ClockKind.CONTRACT_END, CONTRACT, "contract", ("generator", "facility", "third"),
+        ("generator", "facility"),
+    ),
+    _Paper(
+        ClockKind.CERTIFICATE_END, CERTIFICATE, "certificate", ("party",),
+        ("party", "site", "code", "process"),
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +77,7 @@ def clocks(reader: Reader, base: Reference, watch: Watch) -> list[Clock]:
     found = [
         *_of_manifests(reader, reference, watch),
         *_of_lots(reader, reference, watch),
-        *_of_permits(reader, reference, watch),
+        *_of_papers(reader, reference, watch),
     ]
     return sorted(found, key=lambda clock: (clock.due, clock.kind, clock.subject))
 
@@ -125,18 +150,27 @@ def _of_lots(reader: Reader, reference: Reference, watch: Watch) -> Iterator[Clo
             yield run(ClockKind.STORAGE, row["lot"], started, watch.at, reference, grams=grams)
 
 
-def _of_permits(reader: Reader, reference: Reference, watch: Watch) -> Iterator[Clock]:
-    query = (
-        select(PERMIT.c.permit, PERMIT.c.valid_from, PERMIT.c.valid_to)
-        .where(
-            PERMIT.c.log == watch.log,
-            PERMIT.c.valid_from <= local_date(watch.at),
-            *watch.among(PERMIT.c.party),
+def _of_papers(reader: Reader, reference: Reference, watch: Watch) -> Iterator[Clock]:
+    """Yield the clocks of papers that end; one that another of its kind outlasts is over without a word."""
+    for paper in _PAPERS:
+        table = paper.table
+        query = select(table).where(
+            table.c.log == watch.log,
+            table.c.valid_from <= local_date(watch.at),
+            *watch.among(*(table.c[name] for name in paper.owners)),
         )
-        .order_by(PERMIT.c.valid_to)
-        .limit(watch.most)
-    )
-    for row in _each(reader, query):
-        started, ends = row["valid_from"], row["valid_to"]
-        if known(reference, ClockKind.PERMIT_END, ends):
-            yield run(ClockKind.PERMIT_END, row["permit"], started, watch.at, reference, ends=ends)
+        endless = table.c.valid_to.is_(None)  # the two databases do not agree on where these stand
+        last: dict[tuple[str, ...], Row] = {}
+        for row in _each(reader, query.order_by(endless, table.c.valid_to).limit(watch.most)):
+            same = tuple(row[name] for name in paper.same)
+            if same not in last or _end(last[same]) <= _end(row):
+                last[same] = row
+        for row in last.values():
+            ends = row["valid_to"]
+            if ends is not None and known(reference, paper.kind, ends):
+                yield run(paper.kind, row[paper.name], row["valid_from"], watch.at, reference, ends=ends)
+
+
+def _end(row: Row) -> date:
+    ends: date | None = row["valid_to"]
+    return ends or date.max
