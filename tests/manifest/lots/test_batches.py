@@ -18,6 +18,8 @@ from manifest.reconcile.untreated import untreated
 from manifest.reference import default
 from manifest.views import LOT, MANIFEST, MANIFEST_LINE, POSTING
 from manifest.vocabulary import Account, CorrectedField, LotKind, Role, State
+from tests.manifest.cases.helpers import HALF
+from tests.manifest.cases.test_second import accepted, forward, receive
 from tests.manifest.lots.independent import backward
 from tests.manifest.lots.plant import Plant
 from tests.manifest.test_replay import dump
@@ -171,6 +173,25 @@ def test_what_does_not_arrive_of_a_child_is_unexplained_of_what_it_stands_for(wo
     assert plant.held(lot, Account.TREATED_SERVICE) == 375_000
     plant.complete(manifest)
     other.complete(onward)
+
+
+def test_the_second_facility_of_a_manifest_pours_what_it_received(world: World) -> None:
+    accepted(world)
+    forward(world)
+    receive(world)
+    world.treat(HALF)
+    plant, other, batch = Plant(world), Plant(world, OTHER_FACILITY), world.id()
+    number_two = e.LineTreated(line=2, mass_g=HALF, methods=("SC",), treated_on=world.today, batch=batch)
+    other.act(e.Treated(parts=(number_two,)), world.manifest)
+    assert (world.row(BATCH)["party"], world.row(BATCH)["site"]) == (OTHER_FACILITY, other.site)
+    (child,) = other.empty(batch, 400_000)
+    assert without_trace(world, lambda: other.complete(world.manifest)) == [("manifest.shares_open", "")]
+    assert without_trace(world, lambda: plant.treat_lot(child, 1)) == [("manifest.lot_unknown", "/body/lot")]
+    other.treat_lot(child, 400_000)
+    other.complete(world.manifest)
+    assert (
+        world.grams(Account.TREATED_SERVICE, place=other.site) == HALF + 400_000
+    )  # the lot's and the child's
 
 
 def test_a_scale_that_was_misread_gives_back_what_it_took(world: World) -> None:
