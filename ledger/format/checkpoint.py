@@ -122,9 +122,9 @@ def parse_proof(text: str) -> LogProof:
 
     The checkpoint has the form of a note; nothing of it is verified.
     """
-    head, blank, checkpoint = text.partition("\n\n")
+    head, _, checkpoint = text.partition("\n\n")
     tag, *lines = head.split("\n")
-    if not blank or tag != PROOF_TAG or len(text) > MAX_PROOF_BYTES:
+    if tag != PROOF_TAG or len(text) > MAX_PROOF_BYTES:
         raise Malformed(Problem("ledger.proof_malformed"))
     try:
         extra = unb64(lines.pop(0).removeprefix("extra ")) if head.startswith(f"{tag}\nextra ") else None

@@ -115,7 +115,7 @@ def parse_path(path: str) -> Place:
     level = None if found[1] == "entries" else int(found[1])
     index = int(found[2].replace("x", "").replace("/", ""))
     place = Place(level, index, int(found[3] or TILE_WIDTH))
-    if place.path != path or place.width > TILE_WIDTH or (level or 0) > _TOP:
+    if place.path != path or place.width > TILE_WIDTH or (level is not None and level > _TOP):
         raise Malformed(Problem("ledger.tile_path_malformed"))
     return place
 

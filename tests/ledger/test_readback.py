@@ -50,6 +50,7 @@ def test_the_leaves_of_a_range_come_some_thousand_at_a_time(
         found = read(reader, start, stop)
         assert [leaf for leaves in found for leaf in leaves] == leaf_hashes(reader, 1)[start:stop]
     assert [len(leaves) for leaves in found] == lengths
+    assert CHUNK == 4096
 
 
 def test_a_header_that_is_kept_is_the_one_that_counts(long: World) -> None:
@@ -109,7 +110,7 @@ def test_what_is_not_as_it_was_committed_is_refused(
         with pytest.raises(Conflict) as refused:
             read(connection, 520, 1000)
     (problem,) = refused.value.problems
-    assert (problem.code, problem.facts) == (code, facts)
+    assert (problem.code, problem.path, problem.facts) == (code, "", facts)
 
 
 def test_the_leaf_ahead_is_part_of_the_first_row(long: World) -> None:

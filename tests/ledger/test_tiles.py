@@ -264,7 +264,7 @@ def test_paths_are_those_of_the_specification(place: Place, path: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_path_is_refused(path: str) -> None:
-    with pytest.raises(Malformed, match=r"ledger\.tile_path_malformed"):
+    with pytest.raises(Malformed, match=r"^ledger\.tile_path_malformed  {}$"):
         parse_path(path)
 
 
@@ -284,6 +284,8 @@ def test_the_places_of_a_tree_are_its_tiles(size: int, start: int) -> None:
     for (level, index), width in held.items():
         assert level is not None
         assert width_at(size, level, index) == width
+    assert list(places(1)) == [Place(0, 0, 1)]
+    assert [width_at(size, 0, -(-size // 256) + beyond) for beyond in (0, 1)] == [0, 0]
 
 
 @given(st.lists(st.binary(max_size=300), max_size=256))
@@ -301,5 +303,15 @@ def test_a_bundle_is_lengths_and_entries() -> None:
 
 @pytest.mark.parametrize("data", [b"\x00", b"\x00\x01", b"\x00\x02a", b"\x00\x00\x00", b"\x00\x00" * 257])
 def test_a_bundle_whose_lengths_do_not_add_up_is_refused(data: bytes) -> None:
-    with pytest.raises(Malformed, match=r"ledger\.bundle_malformed"):
+    with pytest.raises(Malformed, match=r"^ledger\.bundle_malformed  {}$"):
         unpack_bundle(data)
+
+
+def test_a_tile_with_too_few_hashes_is_named() -> None:
+    tiles = Tiles(700)
+    tiles.held[0, 2] = tiles.held[0, 2][:-1]
+    with pytest.raises(Conflict) as refused:
+        range_at(tiles.read, 700)
+    assert [(p.code, p.path, p.facts) for p in refused.value.problems] == [
+        ("ledger.tile_missing", "", {"level": 0, "tile": 2})
+    ]

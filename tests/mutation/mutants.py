@@ -166,6 +166,8 @@ def _expression(node: ast.AST, *, swap: bool) -> Iterator[Change]:
     match node:
         case ast.IfExp(body=one, orelse=other):
             yield node, "__dict__", {**node.__dict__, "body": other, "orelse": one}
+        case ast.Call(func=ast.Name("min" | "max")):
+            pass  # the order does not matter
         case ast.Call(args=[one, other, *rest]) if not isinstance(other, ast.Starred):
             yield node, "args", [other, one, *rest]
         case ast.Tuple(elts=[one, other, *rest], ctx=ast.Load()) | ast.List(elts=[one, other, *rest]) if (

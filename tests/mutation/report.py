@@ -5,11 +5,12 @@ python -m tests.mutation.report
 
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-KEPT = ROOT / "var" / "mutation.json"
+KEPT = ROOT / "var" / "mutation"
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 REPORT = ROOT / "docs" / "mutation.md"
 MODULES = (
@@ -23,10 +24,14 @@ def source(module: str) -> Path:
     return next((ROOT / "ledger").glob(f"*/{module}.py")).relative_to(ROOT)
 
 
-def kept_verdicts() -> dict[str, dict[str, bool]]:
-    """Return, by module and mutant, whether it was killed when it was last run."""
-    found: dict[str, dict[str, bool]] = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
-    return found
+Verdicts = dict[str, bool | None]
+"""Whether each mutant was killed when it was last run; None where it has not been run."""
+
+
+def kept_verdicts() -> dict[str, Verdicts]:
+    """Return the verdicts by module."""
+    files = sorted(KEPT.glob("*.json"))
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
 def equivalents() -> dict[str, dict[str, str]]:
@@ -34,18 +39,22 @@ def equivalents() -> dict[str, dict[str, str]]:
     return tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))
 
 
-def unexplained(found: Mapping[str, bool], known: Mapping[str, str]) -> list[str]:
+def unexplained(found: Verdicts, known: Mapping[str, str]) -> list[str]:
     """Return the mutants that survived though they are not known to be equivalent."""
-    return [name for name, killed in found.items() if not killed and name not in known]
+    return [name for name, killed in found.items() if killed is False and name not in known]
 
 
-def summary(module: str, found: Mapping[str, bool]) -> str:
-    """Return the figures of a module in a line."""
+def figures(module: str, found: Verdicts) -> tuple[int, int, int, int, int]:
+    """Return how many mutants there are, and how many were killed, are equivalent, survived, were not run."""
     left = len(unexplained(found, equivalents().get(module, {})))
-    killed = sum(found.values())
-    return (
-        f"{module}: {len(found)} mutants, {killed} killed, "
-        f"{len(found) - killed - left} equivalent, {left} survived"
+    of = Counter(found.values())
+    return len(found), of[True], of[False] - left, left, of[None]
+
+
+def summary(module: str, found: Verdicts) -> str:
+    """Return the figures of a module in a line."""
+    return "{}: {} mutants, {} killed, {} equivalent, {} survived, {} not run".format(
+        module, *figures(module, found)
     )
 
 
@@ -59,20 +68,18 @@ def main() -> None:
         "comparison, an operator, a constant, a condition, a slice, the order of operands, a statement) and",
         "runs the fast tests of the module on SQLite. A change that no test notices must be one that nothing",
         "can notice; those are listed with the reason. Never changed are annotations, docstrings,",
-        "decorators, messages of `ValueError`, and `strict=` of `zip`.",
+        "decorators, messages of `ValueError`, `strict=` of `zip`, and the order of what `min` and `max`",
+        'take. "Not run" are mutants, or whole modules, on which there is no verdict.',
         "",
-        "| Module | Mutants | Killed | Equivalent | Survived |",
-        "|---|---:|---:|---:|---:|",
+        "| Module | Mutants | Killed | Equivalent | Survived | Not run |",
+        "|---|---:|---:|---:|---:|---:|",
     ]
     for module in MODULES:
         if module not in kept:
-            lines.append(f"| `{source(module)}` | not run | | | |")
+            lines.append(f"| `{source(module)}` | | | | | all |")
             continue
-        found = kept[module]
-        left, killed = len(unexplained(found, known.get(module, {}))), sum(found.values())
-        lines.append(
-            f"| `{source(module)}` | {len(found)} | {killed} | {len(found) - killed - left} | {left} |"
-        )
+        row = " | ".join(map(str, figures(module, kept[module])))
+        lines.append(f"| `{source(module)}` | {row} |")
     for title, names in (
         ("Equivalent", {m: {n: r for n, r in known.get(m, {}).items() if n in kept[m]} for m in kept}),
         ("Survived", {m: dict.fromkeys(unexplained(f, known.get(m, {})), "") for m, f in kept.items()}),

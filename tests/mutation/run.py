@@ -19,6 +19,7 @@ import sys
 import time
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,18 @@ from hypothesis import HealthCheck, Phase, settings
 
 from tests.mutation.hook import Hook
 from tests.mutation.mutants import Mutant, mutants
-from tests.mutation.report import KEPT, ROOT, equivalents, kept_verdicts, source, summary, unexplained
+from tests.mutation.report import (
+    KEPT,
+    ROOT,
+    Verdicts,
+    equivalents,
+    kept_verdicts,
+    source,
+    summary,
+    unexplained,
+)
 
-AT_ONCE = 2
+AT_ONCE = 1
 SECONDS, TIMES = 0.3, 3.0  # of processor time: so many, beyond so many times what the tests take
 MEMORY = 6 << 30
 
@@ -55,9 +65,12 @@ def run_tests(test: str, *options: str, plugins: Sequence[object] = ()) -> int:
     """Run a test file in this process, which is not to be used afterwards."""
     quiet = [f"-pno:{plugin}" for plugin in ("xdist", "cacheprovider")]
     ignore = "-Wignore::pytest.PytestAssertRewriteWarning"
+    removed = "-otmp_path_retention_policy=failed"
     file = str(ROOT / "tests" / "ledger" / f"test_{test}.py")
     return int(
-        pytest.main([file, "-x", "-q", "--tb=no", "-m", "not postgres", ignore, *quiet, *options], plugins)
+        pytest.main(
+            [file, "-x", "-q", "--tb=no", "-m", "not postgres", ignore, removed, *quiet, *options], plugins
+        )
     )
 
 
@@ -154,7 +167,11 @@ def _ended(running: dict[int, str]) -> Iterator[tuple[str, bool]]:
 
 
 class Loop:
-    """A pytest plugin: runs the tests that were collected once for each mutant."""
+    """A pytest plugin: runs the tests that were collected once for each mutant.
+
+    What a mutant is noticed by comes first for the next one, which mostly stands beside it. Each test has
+    its own limit of time.
+    """
 
     def __init__(
         self, name: str, tree: ast.Module, made: Sequence[Mutant], tell: Callable[[Any], None]
@@ -163,25 +180,55 @@ class Loop:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Take the place of pytest's own loop."""
-
-        def tests() -> int:
-            for item, after in zip(session.items, [*session.items[1:], None], strict=True):
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
-                if session.testsfailed:
-                    return 1
-            return 0
+        items = session.items
+        # What is made once for all tests is made here, before the processes part.
+        _run_test(items[0])
+        self._spent = memoryview(mmap(-1, 8 * len(items))).cast("d")  # shared with the processes forked
+        self._noticed = memoryview(mmap(-1, 8)).cast("q")
+        self._noticed[0] = -1
+        if session.testsfailed or os.waitpid(fork(lambda: self._measure(items)), 0)[1]:
+            raise SystemExit("the tests fail as the code stands")
+        order = sorted(range(len(items)), key=lambda at: self._spent[at])
 
         def start(mutant: Mutant) -> int:
+            if self._noticed[0] >= 0:
+                order.remove(self._noticed[0])
+                order.insert(0, self._noticed[0])
+                self._noticed[0] = -1
+
             def run() -> int:
                 exchange(sys.modules[self._name], mutant.scope, self._tree)
-                return tests()
+                return self._run(items, order)
 
-            return fork(run, seconds)
+            return fork(run, SECONDS)
 
-        seconds = SECONDS + TIMES * _time(tests)
         for name, killed in in_turn(self._made, start):
             self._tell([name, killed])
         return True
+
+    def _measure(self, items: Sequence[pytest.Item]) -> int:
+        for at, item in enumerate(items):
+            before = time.process_time()
+            _run_test(item)
+            self._spent[at] = time.process_time() - before
+            if item.session.testsfailed:
+                return 1
+        return 0
+
+    def _run(self, items: Sequence[pytest.Item], order: Sequence[int]) -> int:
+        for at in order:
+            signal.setitimer(signal.ITIMER_PROF, SECONDS + TIMES * self._spent[at])
+            _run_test(items[at])
+            if items[at].session.testsfailed:
+                self._noticed[0] = at
+                return 1
+        return 0
+
+
+def _run_test(item: pytest.Item) -> None:
+    # As if another test came next, so that what is made once is kept.
+    other = next((other for other in item.session.items if other is not item), None)
+    item.config.hook.pytest_runtest_protocol(item=item, nextitem=other)
 
 
 def exchange(module: types.ModuleType, scope: Sequence[str], tree: ast.Module) -> None:
@@ -227,6 +274,14 @@ def parsed(module: str) -> ast.Module:
     return ast.parse((ROOT / source(module)).read_text(encoding="utf-8"))
 
 
+def keep(module: str, found: Verdicts) -> None:
+    """Keep the verdicts on a module, so that ``--rest`` goes on from here."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    written = KEPT / f"{module}.part"
+    written.write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
+    written.replace(KEPT / f"{module}.json")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the modules named, or all; return the exit code."""
     # An example that fails is enough here: nobody reads the smallest one.
@@ -236,20 +291,14 @@ def main(arguments: Sequence[str]) -> int:
     )  # fmt: skip
     os.environ.update(HYPOTHESIS_PROFILE="mutation")
     for module in [name for name in arguments if not name.startswith("-")] or TESTS:
-        kept = kept_verdicts()
-        names = {mutant.name for mutant in mutants(parsed(module))}
-        killed_before = {name for name, killed in kept.get(module, {}).items() if killed} & names
-        found = dict.fromkeys(killed_before, True) if "--rest" in arguments else {}
-        only = names - found.keys()
+        kept = kept_verdicts().get(module, {}) if "--rest" in arguments else {}
+        found: Verdicts = {mutant.name: kept.get(mutant.name) for mutant in mutants(parsed(module))}
         for test in TESTS[module]:
-            for name, killed in judge(module, test, only):
+            for name, killed in judge(module, test, {name for name in found if not found[name]}):
                 found[name] = killed
+                keep(module, found)
                 if not killed:
                     print(f"  test_{test} does not notice {name}", flush=True)  # noqa: T201
-            only = {name for name, killed in found.items() if not killed}
-            kept[module] = found
-            KEPT.parent.mkdir(exist_ok=True)
-            KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
         left = unexplained(found, equivalents().get(module, {}))
         print(summary(module, found), *left, sep="\n  ", flush=True)  # noqa: T201
     return 1 if any(unexplained(f, equivalents().get(m, {})) for m, f in kept_verdicts().items()) else 0
