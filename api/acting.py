@@ -35,9 +35,10 @@ from manifest.authority import SIGNERS
 from manifest.body import Body
 from manifest.events import GENERATION_EVENTS, read_body
 from manifest.lots.events import BATCH_EVENTS
+from manifest.register.lookups import organisation
 from manifest.service import Judge, stream_of
-from manifest.views import MANIFEST, ORGANISATION
-from manifest.vocabulary import Role
+from manifest.views import MANIFEST
+from manifest.vocabulary import Role, local_date
 
 # Where a kind may be signed in several roles, and the party holds more than one of them.
 _PREFERRED = (
@@ -141,7 +142,8 @@ def rehearse(desk: Desk, kind: str, given: Given, *, stream: str) -> None:
     """
     party, body = given.party or desk.access.party, read_body(kind, given.fields)
     with reading(desk.home.engine) as reader:
-        keys = rows(reader, KEY, log=desk.home.ledger.log, party=party, until=None)
+        known = rows(reader, KEY, log=desk.home.ledger.log, party=party)
+        keys = [key for key in known if key["until"] is None]
         if not keys:
             raise RuleBroken(Problem("api.no_key_in_custody", "", {"party": party}))
         role = role_in(desk, reader, kind, party=party, stream=stream)
@@ -217,8 +219,8 @@ def role_in(desk: Desk, reader: Reader, kind: str, *, party: str, stream: str, p
 
     Raises RuleBroken when it holds none that would do.
     """
-    row = one(reader, ORGANISATION, log=desk.home.ledger.log, party=party)
-    held = set(row["roles"].split(",")) if row is not None else set()
+    known = organisation(Reads(reader, desk.home.ledger.log), party, local_date(desk.home.clock()))
+    held = set(known.roles) if known is not None else set()
     fit = [role for role in _PREFERRED if role in SIGNERS[kind][place] and role in held]
     if not fit:
         needed = ", ".join(sorted(SIGNERS[kind][place]))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, or_, select
 
 from api.identity.tokens import Access
 from ledger.errors import NotFound, Problem
@@ -67,11 +67,20 @@ class View:
 
     @cached_property
     def parties(self) -> frozenset[str]:
-        """The party itself and those whose mandate it holds today."""
+        """The party itself and those whose standing mandate it holds today."""
+        standing = {row["principal"] for row in self._mandates if row["manifest"] is None}
+        return frozenset({self.access.party} | standing)
+
+    @cached_property
+    def consignments(self) -> frozenset[str]:
+        """The manifests for which alone the party holds a mandate today."""
+        return frozenset(row["manifest"] for row in self._mandates if row["manifest"] is not None)
+
+    @cached_property
+    def _mandates(self) -> list[Row]:
         today = local_date(self.now)
-        mandates = rows(self.reader, MANDATE, log=self.log, agent=self.access.party, revoked=False)
-        principals = {row["principal"] for row in mandates if row["valid_from"] <= today <= row["valid_to"]}
-        return frozenset({self.access.party} | principals)
+        found = rows(self.reader, MANDATE, log=self.log, agent=self.access.party, revoked=False)
+        return [row for row in found if row["valid_from"] <= today <= row["valid_to"]]
 
     def personal(self, commitments: Iterable[str]) -> dict[str, str]:
         """Return the values behind commitments, those that the vault still opens."""
@@ -92,13 +101,12 @@ class View:
         """Return the condition that keeps a query over manifests to those the party takes part in."""
         if self.access.sees_all:
             return []
-        return [
-            exists().where(
-                MANIFEST_PARTY.c.log == MANIFEST.c.log,
-                MANIFEST_PARTY.c.manifest == MANIFEST.c.manifest,
-                MANIFEST_PARTY.c.party.in_(sorted(self.parties)),
-            )
-        ]
+        takes_part = exists().where(
+            MANIFEST_PARTY.c.log == MANIFEST.c.log,
+            MANIFEST_PARTY.c.manifest == MANIFEST.c.manifest,
+            MANIFEST_PARTY.c.party.in_(sorted(self.parties)),
+        )
+        return [or_(takes_part, MANIFEST.c.manifest.in_(sorted(self.consignments)))]
 
     def manifest(self, manifest: str) -> Row:
         """Return the row of a manifest; raise NotFound when there is none, or none for this party."""
@@ -109,7 +117,7 @@ class View:
 
     def takes_part(self, manifest: str) -> bool:
         """Tell whether the party takes part in a manifest."""
-        if self.access.sees_all:
+        if self.access.sees_all or manifest in self.consignments:
             return True
         if manifest not in self._manifests:
             self.look_up([manifest])

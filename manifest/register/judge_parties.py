@@ -124,7 +124,7 @@ def _numbers(
 
 
 def _changed(
-    reads: Reads, _event: Event, body: OrganisationChanged, _keys: tuple[Key, ...], _reference: Reference
+    reads: Reads, event: Event, body: OrganisationChanged, _keys: tuple[Key, ...], _reference: Reference
 ) -> list[Change]:
     row = reads.one(ORGANISATION, party=body.party)
     if row is None:
@@ -149,7 +149,9 @@ def _changed(
         body.valid_from,
         before={**{name: row[name] for name in _CHANGEABLE}, "seq": row["seq"]},
     )
-    return [*changes, Put(ORGANISATION, key, {**now, "dated": True})]
+    # What the operator changes is no longer the authority's word.
+    confirmed = row["confirmed"] and entering.by_authority(event)
+    return [*changes, Put(ORGANISATION, key, {**now, "confirmed": confirmed, "dated": True})]
 
 
 def _vehicle(

@@ -146,6 +146,34 @@ def test_a_permit_is_shown_as_it_was_on_the_day(lite: Caller) -> None:
     assert told("2026-02-10")["suspended"] is False
 
 
+def test_a_mandate_for_one_consignment_shows_that_one_alone(lite: Caller) -> None:
+    mine, other = lite.register(), lite.register()
+    lot = lite.lot()
+    mandate = {
+        "mandate": "mandate:one", "agent": COMPETITOR, "role": "generator", "manifest": mine,
+        "valid_from": "2025-01-01", "valid_to": "2030-12-31",
+    }  # fmt: skip
+    lite.did(lite.post(GENERATOR, "/mandates", mandate))
+    assert lite.get(COMPETITOR, f"/manifests/{mine}").status_code == 200
+    assert [one["manifest"] for one in items(lite, COMPETITOR, "/manifests")] == [mine]
+    for hidden in (f"/manifests/{other}", f"/lots/{lot}"):
+        assert lite.get(COMPETITOR, hidden).status_code == 404
+    called_off = {"reason": "Đổi lịch", "on_behalf_of": GENERATOR}
+    problem(lite.post(COMPETITOR, f"/manifests/{other}/cancellation", called_off), 404, "manifest.unknown")
+    lite.did(lite.post(COMPETITOR, f"/manifests/{mine}/cancellation", called_off))
+
+
+def test_a_role_to_come_is_not_held_yet(lite: Caller) -> None:
+    changed = {"valid_from": "2040-01-01", "roles": ["generator"]}
+    lite.did(lite.post(OPERATOR, f"/organisations/{CARRIER}/changes", changed))
+    lot = {
+        "site": "site:generator", "code": CODE, "state": "liquid", "mass_g": 5, "generated_on": lite.today,
+    }  # fmt: skip
+    problem(lite.post(CARRIER, "/lots", lot), 403, "manifest.role_not_held")
+    manifest = lite.register()
+    lite.hand_over(manifest)  # it still carries
+
+
 def test_a_party_is_listed_as_it_was_on_the_day(lite: Caller) -> None:
     changed = {"valid_from": "2025-08-01", "name": "Công ty Tên mới"}
     lite.did(lite.post(OPERATOR, f"/organisations/{GENERATOR}/changes", changed))

@@ -65,6 +65,10 @@ def test_a_party_is_confirmed_by_the_authority_that_admits_it(world: World) -> N
     enter(world, p.EntryConfirmed, register=Register.ORGANISATION, entry=GENERATOR)
     assert world.row(ORGANISATION, party=GENERATOR)["confirmed"] is True
     assert world.row(CONFIRMATION, kept_in="organisation", entry=GENERATOR)["document_sha256"] == HASH
+    enter(world, p.OrganisationChanged)
+    assert world.row(ORGANISATION, party=GENERATOR)["confirmed"] is True, "the authority's own change"
+    enter(world, p.OrganisationChanged, AS_OPERATOR, valid_from=date(2025, 3, 2))
+    assert world.row(ORGANISATION, party=GENERATOR)["confirmed"] is False, "the operator's"
 
 
 def test_a_suspended_party_begins_nothing_and_goes_on_with_what_is_under_way(world: World) -> None:
