@@ -65,7 +65,7 @@ def test_an_incident_is_over_and_not_too_long(lite: Caller, changed: dict[str, s
 
 
 def blanks(api: Caller, party: str = FACILITY, **changed: Any) -> Any:
-    typical = {"blanks": "blanks:1", "block": "numbers:facility", "first": 1, "last": 3, "sha256": PAPER}
+    typical = {"blanks": "blanks:1", "block": "block:facility", "first": 1, "last": 3, "sha256": PAPER}
     return act(api, party, "blanks.issued.v1", **(typical | changed))
 
 
