@@ -1,7 +1,8 @@
 """The final fate of grams once more, from what was done alone: short, and no code shared with the product.
 
 Each step of a history is a tuple: ("root", lot, grams), ("pour", {lot: grams}, batch), ("empty", batch,
-[(child, grams), …]), ("end", {lot: grams}, where), ("restate", lot, grams more or less).
+[(child, grams), …]), ("end", {lot: grams}, where), ("restate", lot, grams more or less). What several
+manifests brought of one lot is divided apart: it is poured as "lot|manifest|line".
 """
 
 from collections.abc import Iterable, Iterator
@@ -51,9 +52,10 @@ def _up(
             continue
         shares = sorted(held[lot].items())
         total = sum(share for _, share in shares)
-        for (up, _), part in zip(shares, parted(total * grams // whole, shares), strict=True):
-            held[lot][up] -= part
+        for (origin, _), part in zip(shares, parted(total * grams // whole, shares), strict=True):
+            held[lot][origin] -= part
             if part:
+                up = origin.partition("|")[0]
                 todo[up] = todo.get(up, 0) + part
 
 
@@ -79,7 +81,8 @@ def forward(history: list[tuple[Any, ...]], root: str) -> dict[str, Fraction]:
             case ("root", lot, grams):
                 size[lot], mine[lot] = Fraction(grams), Fraction(grams if lot == root else 0)
             case ("pour", masses, batch):
-                for lot, grams in masses.items():
+                for origin, grams in masses.items():
+                    lot = origin.partition("|")[0]
                     part = mine[lot] * grams / size[lot]
                     mine[lot], size[lot] = mine[lot] - part, size[lot] - grams
                     mine[batch] = mine.get(batch, Fraction(0)) + part

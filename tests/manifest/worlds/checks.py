@@ -1,0 +1,200 @@
+"""What always holds in a world: cheap checks after each act, and whole ones in the end.
+
+None of them asks the product's own sums: they add up the journal, the signed events and the history of lots
+once more, and the views have to say the same.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from ledger.format.event import Event
+from ledger.storage.db import Row, reading
+from ledger.storage.store import entries
+from ledger.verifying.verify import verify
+from manifest.acts import read_stored
+from manifest.body import Body
+from manifest.events import Registered
+from manifest.lots.views import BATCH, LOT_SHARE
+from manifest.reconcile.ratio import ratio
+from manifest.reference import default
+from manifest.replay import audit
+from manifest.views import BALANCE, LOT, MANIFEST, MANIFEST_LINE, PERMIT_USE, POSTING, SITE
+from manifest.vocabulary import SOURCES, Account, LotKind, Reason, local_date
+from tests.manifest.lots.independent import backward, forward
+from tests.manifest.worlds.history import UNDER_WAY, told
+from tests.world import World
+
+SOURCE_NAMES = {account.value for account in SOURCES}
+ENDS = {account.value for account in Account if account not in {*SOURCES, *UNDER_WAY}}
+Act = tuple[int, Event, Body]
+
+
+def after(world: World, seq: int, event: Event) -> None:
+    """Hold an act that was just recorded against the journal: sums, balances, and where it may book."""
+    made = world.rows(POSTING, seq=seq)
+    sums: Counter[str] = Counter()
+    for row in made:
+        sums[row["lot"]] += row["grams"]
+    assert not any(sums.values()), f"{event.kind} makes or loses grams: {sums}"
+    for lot in sums:
+        balances(world, lot)
+    if event.kind in {"manifest.treated.v1", "manifest.received_second.v1", "lot.treated.v1"}:
+        own = {row["site"] for row in world.rows(SITE, party=event.actors[0].party)}
+        direct = [row for row in made if row["manifest"] == event.stream or row["lot"] == event.stream]
+        places = {row["place"] for row in direct if row["account"] in {"treated_service", "interim"}}
+        assert places <= own, f"{event.kind} of {event.actors[0].party} books at {places}"
+
+
+def balances(world: World, lot: str) -> None:
+    """Hold a lot's balances against its journal: the same sums, zero in all, below zero for sources only."""
+    journal: Counter[tuple[str, str]] = Counter()
+    for row in world.rows(POSTING, lot=lot):
+        journal[row["account"], row["place"]] += row["grams"]
+    kept = {(row["account"], row["place"]): row["grams"] for row in world.rows(BALANCE, lot=lot)}
+    assert {where: grams for where, grams in kept.items() if grams} == {
+        where: grams for where, grams in journal.items() if grams
+    }
+    assert sum(kept.values()) == 0
+    assert all(grams >= 0 or account in SOURCE_NAMES for (account, _), grams in kept.items())
+
+
+def in_the_end(world: World) -> None:
+    """Hold a whole world against what was signed."""
+    with reading(world.engine) as reader:
+        acts = [(stored.seq, *read_stored(stored)) for stored in entries(reader, world.ledger.log)]
+        report = verify(reader, further=(audit(default()),))
+    assert {finding.code for finding in report.findings} <= {"ledger.no_checkpoint"}, report.findings
+    lots = {row["lot"]: row for row in world.rows(LOT)}
+    for lot in lots:
+        balances(world, lot)
+    for row in world.rows(MANIFEST_LINE):
+        line(world, row)
+    permits(world, acts)
+    shares(world, lots)
+    ended = fates(world, acts, lots)
+    figures(world, lots, ended)
+
+
+def line(world: World, row: Row) -> None:
+    """Hold the masses of a line against what its manifest posted for it."""
+    found: Counter[str] = Counter()
+    poured = 0
+    for posting in world.rows(POSTING, manifest=row["manifest"], line=row["line"]):
+        found[posting["account"]] += posting["grams"]
+        if posting["reason"] == Reason.BATCHED and posting["grams"] > 0:
+            poured += posting["grams"]
+    where = f"{row['manifest']}/{row['line']}"
+    if row["second_net_g"] is not None:
+        return  # two scales: the walks of whole lots hold these
+    manifest = world.row(MANIFEST, manifest=row["manifest"])
+    out = -sum(found[name] for name in SOURCE_NAMES)
+    decided = row["accepted_g"] is not None
+    if not decided:
+        assert out == 0, f"{where}: nothing is restated before the scale"
+    elif row["unexplained_g"] or row["restated_g"]:
+        assert out == row["restated_g"] + max(row["unexplained_g"], 0), f"{where}: restated"
+    else:  # to the gram, or explained since
+        net = row["declared_g"] if row["net_g"] is None else row["net_g"]
+        assert out == net - row["declared_g"], f"{where}: explained"
+    assert poured == row["batched_g"], f"{where}: poured into batches"
+    if manifest["transferred_at"] is None:
+        assert not any(found.values()), f"{where}: nothing moves before the hand-over"
+        return
+    back = decided and row["returned_g"] == row["refused_g"] and not row["forwarded_g"]
+    if back:
+        assert found["in_transit"] == 0, f"{where}: nothing is left with the carrier"
+    if not decided and manifest["exported_at"] is None:
+        assert found["in_transit"] == row["declared_g"], f"{where}: all is with the carrier"
+        assert found["stored"] == -row["declared_g"]
+    if manifest["completed_at"] is not None and not row["batched_g"]:
+        assert found["at_facility"] == found["interim"] == 0, f"{where}: nothing is left at the facility"
+
+
+def permits(world: World, acts: list[Act]) -> None:
+    """Hold the use of permits against the lines that were accepted under them."""
+    registered = {event.stream: body for _, event, body in acts if isinstance(body, Registered)}
+    decided: dict[str, int] = {}
+    for _, event, _ in acts:
+        kinds = {"manifest.accepted.v1", "manifest.exported.v1", "manifest.refused.v1"}
+        if event.kind in kinds:
+            decided[event.stream] = local_date(event.occurred_at).year
+    used: Counter[tuple[str, str, int]] = Counter()
+    for row in world.rows(MANIFEST_LINE):
+        body, year = registered[row["manifest"]], decided.get(row["manifest"])
+        if year is None:
+            continue
+        abroad = row["declared_g"] if body.export is not None else 0
+        if row["second_net_g"] is not None and body.second is not None:
+            used[body.second.permit, row["code"], year] += row["second_accepted_g"]
+        else:
+            used[body.permit, row["code"], year] += row["accepted_g"] or abroad
+    kept = {(row["permit"], row["code"], row["year"]): row["accepted_g"] for row in world.rows(PERMIT_USE)}
+    assert {k: g for k, g in kept.items() if g} == {k: g for k, g in used.items() if g}
+
+
+def shares(world: World, lots: dict[str, Row]) -> None:
+    """Hold what stands for what: each gram poured away is in one share, and none beyond that."""
+    open_: Counter[tuple[str, str]] = Counter()
+    of: Counter[str] = Counter()
+    for row in world.rows(LOT_SHARE):
+        assert row["grams"] >= 0
+        if row["account"] == Account.INTERIM:
+            open_[row["lot"], row["place"]] += row["grams"]
+        of[row["of"]] += row["grams"]
+    held = {(row["lot"], row["place"]): row["grams"] for row in world.rows(BALANCE, account=Account.INTERIM)}
+    for where, grams in open_.items():
+        assert grams <= held.get(where, 0), f"{where}: more stands for it than is there"
+    for batch in world.rows(BATCH):
+        expected = 0 if batch["discharged_on"] else batch["charged_g"]
+        assert of[batch["batch"]] - (batch["broken_g"] or 0) * 0 >= 0
+        if not batch["broken_g"]:
+            assert of[batch["batch"]] == expected, f"{batch['batch']}: what stands for a batch"
+    for lot, row in lots.items():
+        if row["lot_kind"] == LotKind.CHILD:
+            rows = world.rows(BALANCE, lot=lot)
+            under_way = sum(one["grams"] for one in rows if one["account"] in UNDER_WAY)
+            some = any(one["grams"] > 0 for one in rows if one["account"] in ENDS)
+            left = [one for one in world.rows(LOT_SHARE, of=lot) if one["account"] == Account.INTERIM]
+            if not under_way and some:
+                assert not any(one["grams"] for one in left), f"{lot}: gone, and something stands for it"
+
+
+def fates(world: World, acts: list[Act], lots: dict[str, Row]) -> Counter[tuple[str, str]]:
+    """Hold where the grams of lots ended against the walks from the roots and back from the ends."""
+    history = told(acts, world.rows(POSTING), lots)
+    roots = {lot for lot, row in lots.items() if row["lot_kind"] != LotKind.CHILD}
+    ended: Counter[tuple[str, str]] = Counter()
+    for row in world.rows(BALANCE):
+        if row["lot"] in roots and row["account"] in ENDS and row["grams"]:
+            ended[row["lot"], f"{row['account']}@{row['place']}"] = row["grams"]
+    if history.turned:
+        return ended
+    back = {where: grams for where, grams in backward(history.steps).items() if grams}
+    unlike = {where for where in {*back, *ended} if back.get(where, 0) != ended[where]}
+    assert not unlike, {where: (back.get(where, 0), ended[where]) for where in sorted(unlike)}
+    for root in sorted(roots):
+        exact = forward(history.steps, root)
+        for place in {place for lot, place in ended if lot == root} | set(exact):
+            off = abs(exact.get(place, Fraction(0)) - ended.get((root, place), 0))
+            assert off <= history.movements, f"{root} at {place}: walked forward"
+    return ended
+
+
+def figures(world: World, lots: dict[str, Row], ended: Counter[tuple[str, str]]) -> None:
+    """Hold the published figures against the fates of primary lots."""
+    sums: dict[str, int] = defaultdict(int)
+    for (lot, where), grams in ended.items():
+        if lots[lot]["lot_kind"] == LotKind.PRIMARY:
+            sums[where.split("@")[0]] += grams
+    with reading(world.engine) as reader:
+        shown: dict[str, Any] = ratio(reader, world.ledger.log, reference=default()).as_json()["total"]
+    assert {name: shown[name] for name in ENDS} == {name: sums[name] for name in ENDS}
+
+
+def read_acts(world: World) -> Iterator[Act]:
+    """Yield the acts of a world with their positions."""
+    with reading(world.engine) as reader:
+        for stored in entries(reader, world.ledger.log):
+            yield (stored.seq, *read_stored(stored))

@@ -1,0 +1,97 @@
+"""Hypothesis leads whole worlds of waste through the real writer and judge; see `machine`."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from sqlalchemy import URL, event
+
+from ledger.storage.db import open_engine
+from tests.conftest import POSTGRES, _run, _text
+from tests.manifest.conftest import _forget_power_cuts
+from tests.manifest.worlds.machine import Worlds
+from tests.manifest.worlds.stage import set_up
+from tests.world import World
+
+# Worlds and steps of each: what every run affords. `python -m tests.manifest.worlds.run` leads more.
+AFFORDED = {"sqlite": (4, 60), "postgres": (1, 25)}
+
+
+def _asked(request: pytest.FixtureRequest, kind: str) -> tuple[settings, Counter[str]]:
+    asked = getattr(request.config, "worlds", None)
+    worlds, steps, makes_small, seen = asked or (*AFFORDED[kind], False, Counter())
+    # To make what was found small takes many worlds more: the long run does that.
+    small = (Phase.shrink,) if makes_small else ()
+    chosen = settings(
+        max_examples=worlds,
+        stateful_step_count=steps,
+        deadline=None,
+        print_blob=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate, *small],
+        report_multiple_bugs=False,
+        suppress_health_check=[*HealthCheck],
+    )
+    return chosen, seen
+
+
+@contextmanager
+def _on_sqlite(opened: tuple[Path, World], folder: Path) -> Iterator[Callable[[], World]]:
+    path, first = opened
+    template, names = folder / "staged.db", count()
+    shutil.copy(path, template)
+    engine = open_engine(str(template))
+    staged = set_up(first.copied(engine))
+    engine.dispose()
+
+    def make() -> World:
+        engine = open_engine(str(shutil.copy(template, folder / f"world-{next(names)}.db")))
+        event.listen(engine, "connect", _forget_power_cuts)
+        return staged.copied(engine)
+
+    yield make
+
+
+@contextmanager
+def _on_postgres(server: URL, opened: tuple[str, World]) -> Iterator[Callable[[], World]]:
+    made: list[str] = []
+
+    def copy(template: str) -> str:
+        made.append(f"ctnh_worlds_{uuid4().hex}")
+        _run(server, f"CREATE DATABASE {made[-1]} TEMPLATE {template}")
+        return _text(server.set(database=made[-1]))
+
+    name, first = opened
+    engine = open_engine(copy(name))
+    staged = set_up(first.copied(engine))
+    engine.dispose()
+    yield lambda: staged.copied(open_engine(copy(made[0])))
+    for one in made:
+        _run(server, f"DROP DATABASE {one} WITH (FORCE)")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", POSTGRES])
+def test_in_any_world_every_gram_is_in_one_place_and_every_refusal_leaves_no_trace(
+    request: pytest.FixtureRequest, kind: str, tmp_path: Path
+) -> None:
+    if kind == "sqlite":
+        making = _on_sqlite(request.getfixturevalue("sqlite_opened"), tmp_path)
+    else:
+        making = _on_postgres(
+            request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_opened")
+        )
+    chosen, seen = _asked(request, kind)
+    with making as make:
+
+        class OfTheKind(Worlds):
+            def __init__(self) -> None:
+                super().__init__(make, seen)
+
+        run_state_machine_as_test(OfTheKind, settings=chosen)
