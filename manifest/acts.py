@@ -8,7 +8,7 @@ from ledger.format.event import Event, parse
 from ledger.storage.store import StoredEntry
 from ledger.writing.changes import Change, Reads
 from ledger.writing.prepared import Act
-from manifest import corrections, lookups, plausibility, registration, rows, rules, signing
+from manifest import lookups, plausibility, registration, rows, rules, signing
 from manifest.accounts import Posting
 from manifest.body import Body
 from manifest.cases import abroad, carriage, notice, rounds, second
@@ -22,10 +22,13 @@ from manifest.cases.events import (
 )
 from manifest.claims import judge as claims
 from manifest.consignment import Manifest
+from manifest.correcting import judge as correcting
+from manifest.correcting.process import line_of
 from manifest.events import (
     Accepted,
     Arrived,
     Completed,
+    CorrectionConsented,
     CorrectionProposed,
     HandedOver,
     Refused,
@@ -88,22 +91,39 @@ def judge_act(
     on = local_date(event.occurred_at)
     refuse(signing.in_place(before, event, body), NotAllowed)
     in_order = rules.in_order(event.occurred_at, before.last_at)
-    problems = [*in_order, *_rules(reads, before, event, body, reference)]
+    problems = [
+        *in_order,
+        *_rules(reads, before, event, body, reference),
+        *correcting.problems(reads, before, given, body, reference),
+    ]
     refuse(claims.left(reads, given.envelope.hash, problems))
     terms = _terms(reads, reference, before, body, event)
     after, made = step(before, body, event.occurred_at, event.actors[0].party, terms)
     reads.memo[event.stream] = after
     act = rows.act_row(before, event, body, given.keys)
-    return [*rows.rows(before, after, body, terms), act, *rows.permit_use(before, after, on)], made
+    corrected = correcting.rows(reads, before, after, given, body)
+    changes = [*rows.rows(before, after, body, terms), act, *rows.permit_use(before, after, on), *corrected]
+    return changes, made
 
 
 def _terms(reads: Reads, reference: Reference, state: Manifest, body: Body, event: Event) -> Terms:
-    """Return the terms of an act, by the permit of whoever acts: the first facility or the second."""
+    """Return the terms of an act, by the permit of whoever acts: the first facility or the second.
+
+    A correction goes by those of the facility that has the line, and of the day of its decision.
+    """
     registered = state.header or (body if isinstance(body, Registered) else None)
     permit = registered.permit if registered else None
-    if registered and registered.second and event.actors[0].party == registered.second.party:
+    facility, on = event.actors[0].party, local_date(event.occurred_at)
+    proposed = body if isinstance(body, CorrectionProposed) else None
+    if isinstance(body, CorrectionConsented) and body.correction in state.corrections:
+        proposed = state.corrections[body.correction].proposed
+    if proposed is not None:
+        line = line_of(state, proposed)
+        facility = "" if line is None else state.facility_of(line)
+        on = on if state.decided_at is None else local_date(state.decided_at)
+    if registered and registered.second and facility == registered.second.party:
         permit = registered.second.permit
-    return lookups.terms(reads, reference, permit, local_date(event.occurred_at))
+    return lookups.terms(reads, reference, permit, on)
 
 
 def _rules(
@@ -140,8 +160,6 @@ def _rules(
             yield from _completion(reads, before, event, body)
         case Returned():
             yield from rules.way_back(before, body)
-        case CorrectionProposed():
-            yield from corrections.rules_of(before, body)
         case _:
             yield from _rules_of_case(before, event, body, reference, on)
 

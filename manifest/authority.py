@@ -15,6 +15,7 @@ from manifest.body import Body
 from manifest.cases import events as cases
 from manifest.cases.on_paper import may_enter, stands_on_paper
 from manifest.claims.events import ClaimKept, ClaimResolved
+from manifest.correcting.events import CorrectionRequested, CorrectionWithdrawn
 from manifest.events import (
     Accepted,
     Arrived,
@@ -133,6 +134,8 @@ SIGNERS: dict[str, tuple[Roles, ...]] = {
     CorrectionProposed.kind: (_PARTY,),
     CorrectionConsented.kind: (_PARTY,),
     CorrectionDeclined.kind: (_PARTY,),
+    CorrectionWithdrawn.kind: (_PARTY,),
+    CorrectionRequested.kind: (_AUTHORITY,),
     PdfIssued.kind: (_one_of(Role.SERVICE),),
 }
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from manifest.accounts import Slot
-from manifest.events import CorrectionProposed, LineDeclared, Registered
+from manifest.accounts import Posting, Slot
+from manifest.events import CorrectionProposed, LineDeclared, LineTreated, Registered
 from manifest.quantity import LineMass
 from manifest.vocabulary import LotId, ManifestId, Status, VehicleKind
 
@@ -54,14 +54,24 @@ class Correction:
     waiting: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A treated part: as declared, whether its methods are final and permitted, and its postings."""
+
+    declared: LineTreated
+    final: bool
+    permitted: bool
+    made: tuple[Posting, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What is known of a manifest; ``held`` has the grams of each line by slot and lot, zeros left out.
 
     ``last_at`` is the attested time of the newest act: no later act may lie before it. ``vehicles`` gives the
     grams, as declared, of each line in each vehicle on the road, ``gate`` the plates that have arrived;
-    ``treated_by`` is the facility that treated last, ``on_paper`` counts the acts that somebody signed by
-    hand.
+    ``parts`` are the treated parts in the order of their acts, ``treated_by`` is the facility that treated
+    last, ``on_paper`` counts the acts that somebody signed by hand.
     """
 
     id: ManifestId
@@ -71,6 +81,7 @@ class Manifest:
     legs: tuple[Leg, ...] = ()
     registered_at: datetime | None = None
     arrived_at: datetime | None = None
+    weighed_at: datetime | None = None
     decided_at: datetime | None = None
     completed_at: datetime | None = None
     last_at: datetime | None = None
@@ -78,6 +89,7 @@ class Manifest:
     received_second_at: datetime | None = None
     storage_notified_at: datetime | None = None
     exported_at: datetime | None = None
+    parts: tuple[Part, ...] = ()
     treated_by: str | None = None
     on_paper: int = 0
     vehicles: Mapping[str, Mapping[int, int]] = field(default_factory=lambda: MappingProxyType({}))

@@ -9,7 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from ledger.errors import Conflict, Problem, RuleBroken
-from manifest import corrections, quantity
+from manifest import quantity
 from manifest.accounts import Posting
 from manifest.body import Body, Signed
 from manifest.cases import abroad, carriage, second
@@ -22,6 +22,8 @@ from manifest.cases.events import (
     Transshipped,
 )
 from manifest.consignment import Leg, Line, Manifest
+from manifest.correcting import process as corrections
+from manifest.correcting.events import CorrectionRequested, CorrectionWithdrawn
 from manifest.events import (
     Accepted,
     Arrived,
@@ -37,11 +39,13 @@ from manifest.events import (
     Treated,
     Weighed,
 )
-from manifest.postings import Terms, post, postings
+from manifest.postings import Terms, post, postings, treated_parts
 from manifest.quantity import LineMass
 from manifest.vocabulary import Status
 
-_CORRECTIONS = (CorrectionProposed, CorrectionConsented, CorrectionDeclined)
+_CORRECTIONS = (
+    CorrectionProposed, CorrectionConsented, CorrectionDeclined, CorrectionWithdrawn, CorrectionRequested,
+)  # fmt: skip
 _CORRECTABLE = tuple(status for status in Status if status not in {Status.NEW, Status.CANCELLED})
 
 # (where the manifest is, what happened) -> where it is now. Anything not listed is refused.
@@ -104,17 +108,30 @@ def step(
     """
     status = next_status(before.status, type(event))
     on_paper = before.on_paper + (1 if isinstance(event, Signed) and event.on_paper else 0)
-    after = replace(_apply(before, event, at, by, terms), status=status, last_at=at, on_paper=on_paper)
+    after, made = _corrected_or_applied(before, event, at, by, terms)
+    held = dict(before.held)
+    # What makes or unmakes a lot is no grams of the manifest's, and names no line.
+    post(held, (posting for posting in made if posting.line is not None))
+    after = replace(after, status=status, last_at=at, on_paper=on_paper)
+    return replace(after, held=MappingProxyType(held)), made
+
+
+def _corrected_or_applied(
+    before: Manifest, event: Body, at: datetime, by: str, terms: Terms
+) -> tuple[Manifest, tuple[Posting, ...]]:
+    if isinstance(event, corrections.ACTS):
+        return corrections.correct(before, event, by, terms)
+    after = _apply(before, event, at, by, terms)
     # Only masses that add up can be divided over lots, so they are judged first.
-    made = (
+    if isinstance(event, Treated):
+        parts = treated_parts(before, event, terms)
+        made = tuple(posting for part in parts for posting in part.made)
+        return replace(after, parts=(*before.parts, *parts)), made
+    return after, (
         *postings(before, event, terms),
         *second.postings(before, event, terms),
         *abroad.postings(before, event),
-        *corrections.made(before, event, by, terms),
     )
-    held = dict(before.held)
-    post(held, made)
-    return replace(after, held=MappingProxyType(held)), made
 
 
 def _apply(before: Manifest, event: Body, at: datetime, by: str, terms: Terms) -> Manifest:
@@ -134,7 +151,7 @@ def _apply(before: Manifest, event: Body, at: datetime, by: str, terms: Terms) -
             return replace(before, legs=(*before.legs, leg), vehicles=vehicles)
         case Weighed():
             found = {item.line: item for item in event.lines}
-            return before.with_masses(
+            weighed = before.with_masses(
                 quantity.weigh(
                     line.mass,
                     found[line.number].net_g,
@@ -143,6 +160,7 @@ def _apply(before: Manifest, event: Body, at: datetime, by: str, terms: Terms) -
                 )
                 for line in before.lines
             )
+            return replace(weighed, weighed_at=before.weighed_at or at)
         case Accepted() | Refused():
             return replace(_decide(before, event, terms), decided_at=at)
         case Returned():
@@ -153,8 +171,6 @@ def _apply(before: Manifest, event: Body, at: datetime, by: str, terms: Terms) -
             if before.left_g:
                 raise RuleBroken(Problem("manifest.not_all_treated", "", {"left_g": before.left_g}))
             return replace(before, completed_at=at)
-        case CorrectionProposed() | CorrectionConsented() | CorrectionDeclined():
-            return corrections.correct(before, event, by)
     return _apply_case(before, event, at)
 
 

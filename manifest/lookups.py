@@ -10,8 +10,8 @@ from manifest.reference import Reference, Rule
 from manifest.register.lookups import holds
 from manifest.register.views import SUSPENSION
 from manifest.rules import Approval, LotFacts, Permit
-from manifest.views import APPROVAL, BALANCE, LOT, PERMIT, PERMIT_LINE, PERMIT_USE, RULE
-from manifest.vocabulary import Account, LotKind, PermitKind, Register
+from manifest.views import APPROVAL, BALANCE, LOT, PERMIT, PERMIT_LINE, PERMIT_USE, POSTING, RULE
+from manifest.vocabulary import SOURCES, Account, LotKind, PermitKind, Register
 
 
 def reference_at(reads: Reads, base: Reference, seq: int | None = None) -> Reference:
@@ -116,10 +116,15 @@ def terms(reads: Reads, reference: Reference, permit_id: str | None, on: date) -
         assert row is not None, "a manifest draws from lots that exist"
         return str(row["site"])
 
+    def arose_on(lot: str) -> date | None:
+        sources = [row for row in reads.rows(POSTING, lot=lot) if Account(row["account"]) in SOURCES]
+        return min(sources, key=lambda row: (row["seq"], row["n"]))["posted_on"] if sources else None
+
     return Terms(
         tolerance_g=lambda line, grams, mass: tolerance.tolerance_g(reference, line, grams, mass, on),
         is_final=is_final,
         permits=permits,
         kind_of=kind_of,
         site_of=site_of,
+        arose_on=arose_on,
     )

@@ -4,14 +4,14 @@ Amounts of a line are divided over its lots in proportion to what each lot has i
 leave, by the largest remainder, so that no lot gives more than it has.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from ledger.errors import Problem, RuleBroken
 from manifest.accounts import Posting, Slot, allocate, move, spread
-from manifest.consignment import Line, Manifest
+from manifest.consignment import Line, Manifest, Part
 from manifest.events import (
     Accepted,
     GenerationAdjusted,
@@ -35,7 +35,7 @@ class Terms:
     ``tolerance_g`` gives the difference that is still restated of a line that should have been so many grams;
     ``is_final`` tells whether a list of methods ends the waste, ``permits`` whether the facility's permit
     names these methods for a code on the day of treatment; ``kind_of`` and ``site_of`` give the kind and the
-    site of a lot drawn from.
+    site of a lot drawn from, ``arose_on`` the day on which it came to be booked.
     """
 
     tolerance_g: Callable[[LineDeclared, int, LineMass], int]
@@ -43,6 +43,7 @@ class Terms:
     permits: Callable[[str, tuple[str, ...], date], bool]
     kind_of: Callable[[str], LotKind]
     site_of: Callable[[str], str]
+    arose_on: Callable[[str], date | None] = lambda _: None
 
     def tolerance_of(self, line: Line) -> int:
         """Return the tolerance of a line at the first scale, in grams."""
@@ -117,8 +118,6 @@ def postings(before: Manifest, event: object, terms: Terms) -> tuple[Posting, ..
             )
         case Returned():
             return tuple(_returned(before, event, terms))
-        case Treated():
-            return _treated(before, event, terms)
     return ()
 
 
@@ -165,11 +164,11 @@ def decided(
     carried = Slot(Account.IN_TRANSIT, before.holder)
     taken_g = credited(accepted_g, found.unexplained_g)
     site = before.registered.facility_site
-    yield from at_scale(line.number, line.drawn, found, taken_g, carried=carried, site=site, source=source)
+    yield from at_scale(line, line.drawn, found, taken_g, carried=carried, site=site, source=source)
 
 
 def at_scale(
-    number: int,
+    line: Line,
     shares: Sequence[tuple[LotId, int]],
     found: Difference,
     taken_g: int,
@@ -181,18 +180,20 @@ def at_scale(
     """Yield the postings of a line that is weighed and taken at a site: the difference first, then the rest.
 
     ``shares`` is what each lot has in the hands of whoever carried it there; what is not taken stays there.
+    Where nobody's grams are in those hands, more that arrived is divided as the line was drawn.
     """
+    base = shares if any(grams for _, grams in shares) else line.drawn
     unexplained = Slot(Account.UNEXPLAINED, site)
-    numbered: dict[str, Any] = {"line": number}
-    for lot, part in shared(found.restated_g, shares):
+    numbered: dict[str, Any] = {"line": line.number}
+    for lot, part in shared(found.restated_g, base):
         yield from move(lot, part, source(lot), carried, Reason.RESTATED, **numbered)
-    for lot, part in shared(found.unexplained_g, shares):
+    for lot, part in shared(found.unexplained_g, base):
         if part > 0:
             yield from move(lot, part, source(lot), unexplained, Reason.DIFFERENCE, **numbered)
         else:
             yield from move(lot, -part, carried, unexplained, Reason.DIFFERENCE, **numbered)
 
-    moved = dict(shared(found.restated_g + min(found.unexplained_g, 0), shares))
+    moved = dict(shared(found.restated_g + min(found.unexplained_g, 0), base))
     left = [(lot, grams + moved.get(lot, 0)) for lot, grams in shares]
     for lot, part in allocate(taken_g, left):
         yield from move(lot, part, carried, Slot(Account.AT_FACILITY, site), Reason.ACCEPTED, **numbered)
@@ -205,45 +206,60 @@ def shared(grams: int, shares: Sequence[tuple[LotId, int]]) -> list[tuple[LotId,
     return [(lot, int(part)) for lot, part in spread(grams, shares)] if grams else []
 
 
-def _treated(before: Manifest, event: Treated, terms: Terms) -> tuple[Posting, ...]:
+def treated_parts(before: Manifest, event: Treated, terms: Terms) -> tuple[Part, ...]:
+    """Return the parts of an act of treatment with the postings of each."""
     held = dict(before.held)
-    made: list[Posting] = []
-    for index, part in enumerate(event.parts):
-        line = before.line(part.line)
+    made: list[Part] = []
+    for index, declared in enumerate(event.parts):
+        line = before.line(declared.line)
         assert line is not None, "rules have seen every line"
-        site = before.site_of(line)
-        fresh, interim = Slot(Account.AT_FACILITY, site), Slot(Account.INTERIM, site)
-        final = terms.is_final(part.methods)
-        target, reason = interim, Reason.INTERIM if part.batch is None else Reason.BATCHED
-        if final and terms.permits(line.declared.code, part.methods, part.treated_on):
-            target, reason = Slot(Account.TREATED_SERVICE, site), Reason.TREATED
-        elif final:
-            # What has happened is recorded; without a permit line it is credited to nobody (decision B18).
-            target, reason = Slot(Account.UNEXPLAINED, site), Reason.TREATED_WITHOUT_BASIS
-        wanted = part.mass_g
-        for source in (fresh, interim) if final or part.batch else (fresh,):
-            shares = [(lot, held.get((line.number, source, lot), 0)) for lot in line.lots]
-            # What is not in the accounts is an unexplained surplus: treated, but credited to nobody.
-            amount = min(wanted, sum(grams for _, grams in shares))
-            wanted -= amount
-            for lot, grams in allocate(amount, shares):
-                moved = move(
-                    lot,
-                    grams,
-                    source,
-                    target,
-                    reason,
-                    line=line.number,
-                    method=part.methods[-1],
-                    on=part.treated_on,
-                    batch=part.batch,
-                )
-                made += moved
-                post(held, moved)
-        if wanted and part.batch:
-            # Of a surplus nobody knows whose it is, so nothing could stand for it.
-            facts = {"mass_g": part.mass_g, "held_g": part.mass_g - wanted}
-            raise RuleBroken(Problem("manifest.batch_beyond_accounts", f"/body/parts/{index}/mass_g", facts))
+        part = Part(
+            declared,
+            final=terms.is_final(declared.methods),
+            permitted=terms.permits(line.declared.code, declared.methods, declared.treated_on),
+            made=(),
+        )
+        part = replace(part, made=treated_part(before, held, line, part, f"/body/parts/{index}/mass_g"))
+        post(held, part.made)
+        made.append(part)
+    return tuple(made)
+
+
+def treated_part(
+    before: Manifest, held: Mapping[tuple[int, Slot, LotId], int], line: Line, part: Part, path: str
+) -> tuple[Posting, ...]:
+    """Return the postings of one treated part of a line, of which ``held`` says where its grams are."""
+    site, declared = before.site_of(line), part.declared
+    fresh, interim = Slot(Account.AT_FACILITY, site), Slot(Account.INTERIM, site)
+    target, reason = interim, Reason.INTERIM if declared.batch is None else Reason.BATCHED
+    if part.final and part.permitted:
+        target, reason = Slot(Account.TREATED_SERVICE, site), Reason.TREATED
+    elif part.final:
+        # What has happened is recorded; without a permit line it is credited to nobody (decision B18).
+        target, reason = Slot(Account.UNEXPLAINED, site), Reason.TREATED_WITHOUT_BASIS
+    made: list[Posting] = []
+    wanted = declared.mass_g
+    for source in (fresh, interim) if part.final or declared.batch else (fresh,):
+        shares = [(lot, held.get((line.number, source, lot), 0)) for lot in line.lots]
+        # What is not in the accounts is an unexplained surplus: treated, but credited to nobody.
+        amount = min(wanted, sum(grams for _, grams in shares))
+        wanted -= amount
+        for lot, grams in allocate(amount, shares):
+            made += move(
+                lot,
+                grams,
+                source,
+                target,
+                reason,
+                line=line.number,
+                method=declared.methods[-1],
+                on=declared.treated_on,
+                batch=declared.batch,
+            )
+    if wanted and declared.batch:
+        # Of a surplus nobody knows whose it is, so nothing could stand for it.
+        facts = {"mass_g": declared.mass_g, "held_g": declared.mass_g - wanted}
+        raise RuleBroken(Problem("manifest.batch_beyond_accounts", path, facts))
     return tuple(made)
 
 
@@ -253,7 +269,7 @@ def post(held: dict[tuple[int, Slot, LotId], int], made: Iterable[Posting]) -> N
     What goes into a batch leaves the line: its fate is the batch's.
     """
     for posting in made:
-        if posting.batch is not None and posting.grams > 0:
+        if posting.batch is not None:
             continue
         assert posting.line is not None, "a manifest's postings name their line"
         place = (posting.line, Slot(posting.account, posting.place), posting.lot)

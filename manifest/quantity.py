@@ -149,18 +149,44 @@ def correct_net(line: LineMass, net_g: int) -> LineMass:
 
     A line that was refused whole stays refused whole.
 
-    Raises RuleBroken when less arrived than was refused, or when the line was not decided on yet, has been
-    treated in part, went back, or had its difference explained.
+    Raises RuleBroken when less arrived than was refused, when the line was not decided on yet, or when its
+    grams are out of reach.
     """
-    touched = line.treated_g or line.interim_g or line.batched_g
-    if line.accepted_g is None or touched or line.second or line.returned or line.resolved:
-        raise RuleBroken(Problem("manifest.correction_out_of_time", "/body/line"))
+    in_reach(line)
     if line.accepted_g == 0:
         return replace(line, net_g=net_g, refused_g=net_g)
     if net_g < line.refused_g:
         facts = {"net_g": net_g, "refused_g": line.refused_g}
         raise RuleBroken(Problem("manifest.accepted_and_refused", "/body/net_g", facts))
     return replace(line, net_g=net_g, accepted_g=net_g - line.refused_g)
+
+
+def correct_split(line: LineMass, accepted_g: int) -> LineMass:
+    """Return the line as if so much of what arrived had been accepted, and the rest refused.
+
+    Raises RuleBroken for more than arrived, or when the grams are out of reach.
+    """
+    in_reach(line)
+    if accepted_g > line.arrived_g:
+        facts = {"arrived_g": line.arrived_g, "accepted_g": accepted_g, "refused_g": 0}
+        raise RuleBroken(Problem("manifest.accepted_and_refused", "/body/accepted_g", facts))
+    return replace(line, accepted_g=accepted_g, refused_g=line.arrived_g - accepted_g)
+
+
+def in_reach(line: LineMass) -> None:
+    """Raise RuleBroken unless a line was decided on, and all of it still lies where the decision put it."""
+    if line.accepted_g is None:
+        raise RuleBroken(Problem("manifest.correction_out_of_time", "/body/line"))
+    stages = {
+        "forwarded": line.second is not None,
+        "batched": line.batched_g,
+        "treated": line.treated_g or line.interim_g,
+        "returned": line.returned,
+        "explained": line.resolved,
+    }
+    gone = next((stage for stage, happened in stages.items() if happened), None)
+    if gone is not None:
+        raise RuleBroken(Problem("manifest.correction_out_of_reach", "/body/line", {"stage": gone}))
 
 
 def give_back(line: LineMass) -> LineMass:
@@ -208,8 +234,11 @@ def give_back_second(line: LineMass) -> LineMass:
 
 def resolve(line: LineMass) -> LineMass:
     """Record that the difference is explained; raise RuleBroken when it was explained before."""
-    if line.accepted_g is None or line.second or line.resolved:
+    if line.accepted_g is None:
         raise RuleBroken(Problem("manifest.correction_out_of_time", "/body/line"))
+    if line.second or line.resolved:
+        facts = {"stage": "explained" if line.resolved else "forwarded"}
+        raise RuleBroken(Problem("manifest.correction_out_of_reach", "/body/line", facts))
     return replace(line, resolved=True)
 
 

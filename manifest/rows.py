@@ -53,6 +53,11 @@ def permit_use(before: Manifest, after: Manifest, on: date) -> Iterator[Change]:
     for old, new in zip(before.lines, after.lines, strict=False):
         delta = _taken_g(new) - _taken_g(old)
         code = new.declared.code
+        if old.declared.code != code:
+            # A corrected code takes along what was counted under the wrong one.
+            key = {"permit": after.registered.permit, "code": old.declared.code, "year": decided}
+            yield from (Add(PERMIT_USE, key, "accepted_g", -taken) for taken in [_taken_g(old)] if taken)
+            delta = _taken_g(new)
         if delta:
             key = {"permit": after.registered.permit, "code": code, "year": decided}
             yield Add(PERMIT_USE, key, "accepted_g", delta)
@@ -94,6 +99,7 @@ def rows(before: Manifest, after: Manifest, body: Body, terms: Terms) -> Iterato
         "storage_notified_at": after.storage_notified_at,
         "exported_at": after.exported_at,
         "on_paper": after.on_paper,
+        "paper_number": registered.paper_number,
         "seq": SEQ,
     }
     if isinstance(body, Weighed):
@@ -123,7 +129,6 @@ def _case_columns(registered: Registered) -> dict[str, str | int | None]:
     second, export = registered.second, registered.export
     return {
         "document": registered.document.value,
-        "paper_number": registered.paper_number,
         "second": second.party if second else None,
         "second_site": second.site if second else None,
         "export_country": export.country if export else None,

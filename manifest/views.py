@@ -11,6 +11,7 @@ from ledger.storage.store import table_of
 from manifest import tables as t
 from manifest.cases import views as cases
 from manifest.claims import views as claims
+from manifest.correcting import views as correcting
 from manifest.lots import views as lots
 from manifest.outages import views as outages
 from manifest.register import views as register
@@ -432,6 +433,7 @@ _OWN: tuple[type[SQLModel], ...] = (
 )  # fmt: skip
 VIEWS: tuple[type[SQLModel], ...] = (
     *_OWN, *register.VIEWS, *lots.VIEWS, *cases.VIEWS, *claims.VIEWS, *outages.VIEWS,
+    *correcting.VIEWS,
 )  # fmt: skip
 VIEW_TABLES: tuple[Table, ...] = tuple(table_of(view) for view in VIEWS)
 (

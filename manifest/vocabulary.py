@@ -180,6 +180,7 @@ class Reason(StrEnum):
     INTERIM = "interim"
     RESOLVED = "resolved"
     REVERSED = "reversed"
+    RECODED = "recoded"
     RESIDUE = "residue"
     DECLASSIFIED = "declassified"
     BATCHED = "batched"
@@ -230,18 +231,62 @@ class Basis(StrEnum):
 
 
 class CorrectedField(StrEnum):
-    """What a correction may change."""
+    """What somebody may want to correct; the last three never change (`manifest.correcting.fields`)."""
 
     VEHICLE_PLATE = "vehicle_plate"
+    VEHICLE_KIND = "vehicle_kind"
+    ARRIVAL = "arrived_at"
+    PAPER_NUMBER = "paper_number"
+    WASTE_NAME = "name"
+    CONTAINERS = "containers"
+    PACKAGES = "packages"
+    STATE = "state"
+    CODE = "code"
     NET_MASS = "net_g"
+    SPLIT = "accepted_g"
     DIFFERENCE = "difference"
+    TREATED = "treated"
+    PARTIES = "parties"
+    NUMBER = "number"
+    DECLARED_MASS = "mass_g"
 
 
 class Consent(StrEnum):
-    """Who must agree before a correction takes effect."""
+    """Who must agree before a correction takes effect; none: nobody can, the field never changes."""
 
+    NONE = "none"
     NOTIFY = "notify"
     CONSENT = "consent"
+
+
+class CorrectionState(StrEnum):
+    """What became of a proposed correction."""
+
+    PROPOSED = "proposed"
+    TAKEN = "taken"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+
+
+class RequestState(StrEnum):
+    """Whether a proposal answers what an authority wants corrected."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+
+
+class ObligationState(StrEnum):
+    """Where refused waste is: with the carrier, at home again, treated since, or no longer refused at all.
+
+    Settled: another manifest that names the obligation is completed. Lifted: a correction says that nothing
+    was refused.
+    """
+
+    REFUSED = "refused"
+    RETURNED = "returned"
+    ENDED = "ended"
+    SETTLED = "settled"
+    LIFTED = "lifted"
 
 
 class Register(StrEnum):

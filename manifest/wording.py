@@ -22,6 +22,7 @@ from manifest import vocabulary
 from manifest.authority import ASSURANCE
 from manifest.classes import ProducerClass
 from manifest.clocks import ClockKind, ClockState, Told
+from manifest.correcting.fields import Instead
 from manifest.events import EVENTS
 from manifest.evidence import Grade
 
@@ -46,6 +47,11 @@ LISTS: dict[str, tuple[str, ...]] = {
     "basis": tuple(vocabulary.Basis),
     "corrected_field": tuple(vocabulary.CorrectedField),
     "consent": tuple(vocabulary.Consent),
+    "correction_state": tuple(vocabulary.CorrectionState),
+    "request_state": tuple(vocabulary.RequestState),
+    "obligation_state": tuple(vocabulary.ObligationState),
+    "instead": tuple(Instead),
+    "stage": ("forwarded", "batched", "treated", "returned", "explained", "credited"),
     "register": tuple(vocabulary.Register),
     "zone_status": tuple(vocabulary.ZoneStatus),
     "station_status": tuple(vocabulary.StationStatus),
@@ -192,6 +198,10 @@ _LISTED = {"status": "status", "event": "event", "role": "role", "register": "re
 _LISTED_OF = {
     ("manifest.role_wrong", "expected"): "role",
     ("manifest.lot_of_other_kind", "kind"): "lot_kind",
+    ("manifest.correction_never", "field"): "corrected_field",
+    ("manifest.correction_never", "instead"): "instead",
+    ("manifest.correction_out_of_reach", "stage"): "stage",
+    ("manifest.request_of_other_field", "field"): "corrected_field",
 }
 _SEPARATORS: dict[str, tuple[str, str]] = {"vi": (".", ","), "en": (",", ".")}  # thousands, decimals
 

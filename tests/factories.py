@@ -10,6 +10,7 @@ from manifest.body import Body
 from manifest.cases import events as c
 from manifest.cases import parts
 from manifest.consignment import Manifest
+from manifest.correcting.events import CorrectionRequested, CorrectionWithdrawn
 from manifest.lifecycle import step
 from manifest.postings import Terms
 from manifest.vocabulary import (
@@ -127,6 +128,10 @@ def _typical() -> dict[type[Body], dict[str, Any]]:
         },
         e.CorrectionConsented: {"correction": CORRECTION},
         e.CorrectionDeclined: {"correction": CORRECTION, "reason": "Phiếu cân ghi đúng"},
+        CorrectionWithdrawn: {"correction": CORRECTION, "reason": "Phiếu cân ghi đúng"},
+        CorrectionRequested: {
+            "request": lot_id(999), "field": CorrectedField.NET_MASS, "line": 2, "reason": "Lệch sổ cân",
+        },
     }  # fmt: skip
 
 

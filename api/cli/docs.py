@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 from api.errors import STATUSES
 from api.settings import Settings
 from manifest.authority import SIGNERS
+from manifest.correcting.fields import FIELDS
 from manifest.events import EVENTS, GENERATION_EVENTS, MANIFEST_EVENTS
 from manifest.lifecycle import TRANSITIONS
 from manifest.lots.events import BATCH_EVENTS
@@ -74,17 +75,21 @@ POSTS = {
     "manifest.transshipped.v1": "nothing: the holder stays the same",
     "manifest.forwarded.v1": "at_facility of the first site → in_transit with the taker",
     "manifest.received_second.v1": (
-        "the difference as at the first scale; then in_transit → at_facility of the second site what is accepted"
+        "the difference as at the first scale; then in_transit → at_facility of the second site what is "
+        "accepted there"
     ),
     "manifest.storage_notified.v1": "nothing",
     "manifest.exported.v1": "nothing: it is still on the way",
     "manifest.disposal_certified.v1": "in_transit → exported, on the day of disposal",
     "manifest.correction_proposed.v1": "nothing: what touches a mass waits for consent",
     "manifest.correction_consented.v1": (
-        "with the last consent: net mass: the decision reversed and posted again; difference: unexplained "
-        "→ source (less arrived), or → treated_service and at_facility (more arrived)"
+        "with the last consent: net mass, accepted mass: the decision reversed and posted again; difference: "
+        "unexplained → source (less arrived), or → treated_service and at_facility (more arrived); code, "
+        "state: the lots reversed to their source, new lots from it; treated part: reversed, posted again"
     ),
     "manifest.correction_declined.v1": "nothing",
+    "manifest.correction_withdrawn.v1": "nothing",
+    "manifest.correction_requested.v1": "nothing",
 }  # fmt: skip
 
 
@@ -299,6 +304,7 @@ def lifecycle_page() -> str:
         cells = [TRANSITIONS.get((status, act)) for status in places]
         shown = " | ".join(f"→ `{to}`" if to else "–" for to in cells)
         made.append(f"| {label('event', act.kind, 'en')} | {shown} |")
+    made += _fields()
     made += ["\n## Acts\n", "| act | Vietnamese | signed by, in this order | posts |", "|---|---|---|---|"]
     for event in (*GENERATION_EVENTS, *BATCH_EVENTS, *MANIFEST_EVENTS):
         signed = "; then ".join(
@@ -308,6 +314,27 @@ def lifecycle_page() -> str:
             f"| `{event.kind}` | {label('event', event.kind, 'vi')} | {signed} | {POSTS[event.kind]} |"
         )
     return "\n".join(made) + "\n"
+
+
+def _fields() -> list[str]:
+    """Return the table of what may be corrected, in which class, and what follows."""
+    made = [
+        "\n## What may be corrected\n",
+        "A field of the class `notify` changes at once and everybody sees it; one of the class `consent`",
+        "when all who are named agree; one of the class `none` never: the last column says what to do",
+        "instead. The old value stays visible.\n",
+        "| field | Vietnamese | class | who agrees | while | worked out again |",
+        "|---|---|---|---|---|---|",
+    ]
+    for field, ruling in FIELDS.items():
+        places = [f"`{status}`" for status in Status if status in ruling.status]
+        last = f"instead: `{ruling.instead}`" if ruling.instead else ruling.again
+        agree = ", ".join(f"`{one}`" for one in ruling.whose) or "–"
+        made.append(
+            f"| `{field}` | {label('corrected_field', field, 'vi')} | `{ruling.consent}` | {agree} | "
+            f"{', '.join(places) or '–'} | {last} |"
+        )
+    return made
 
 
 def permissions_page() -> str:

@@ -101,7 +101,7 @@ class Figures:
         if account is Account.GENERATED:
             if reason is Reason.ADJUSTED:
                 self.adjusted_down_g += grams
-            elif reason in {Reason.RESTATED, Reason.RESOLVED}:
+            elif reason in {Reason.RESTATED, Reason.RESOLVED, Reason.RECODED}:
                 self.restated_down_g += grams
 
     @property

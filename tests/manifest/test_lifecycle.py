@@ -1,5 +1,7 @@
 from collections import defaultdict
+from dataclasses import replace
 from itertools import product
+from types import MappingProxyType
 
 import pytest
 
@@ -8,8 +10,10 @@ from manifest import events as e
 from manifest.body import Body
 from manifest.cases import events as c
 from manifest.cases.parts import LineDisposed
-from manifest.consignment import Manifest
-from manifest.corrections import CONSENT, waits_for
+from manifest.consignment import Correction, Manifest
+from manifest.correcting.events import CorrectionRequested, CorrectionWithdrawn
+from manifest.correcting.fields import FIELDS
+from manifest.correcting.process import waits_for
 from manifest.events import MANIFEST_EVENTS
 from manifest.lifecycle import TRANSITIONS, step
 from manifest.vocabulary import Account, Consent, CorrectedField, Status, VehicleKind
@@ -59,7 +63,8 @@ in_transit    exported -> exported
 exported      disposal_certified -> exported
 exported      completed -> completed
 """
-CORRECTIONS = (e.CorrectionProposed, e.CorrectionConsented, e.CorrectionDeclined)
+ANSWERS = (e.CorrectionConsented, e.CorrectionDeclined, CorrectionWithdrawn)
+CORRECTIONS = (e.CorrectionProposed, *ANSWERS, CorrectionRequested)
 
 
 def named(event: type[Body]) -> str:
@@ -78,9 +83,11 @@ def ready_for(status: Status, event: type[Body]) -> Manifest:
         return play(before, some(c.DisposalCertified), some(c.DisposalCertified, lines=rest))
     if event is c.ReceivedSecond and (status, event) in TRANSITIONS:
         return play(before, some(c.Forwarded))
-    if event in CORRECTIONS[1:] and (status, e.CorrectionProposed) in TRANSITIONS:
-        # Proposed by the carrier, so that generator and facility both have to agree.
-        return step(before, some(e.CorrectionProposed), AT, CARRIER, terms())[0]
+    if event in ANSWERS and (status, e.CorrectionProposed) in TRANSITIONS:
+        # As if proposed by the carrier, so that generator and facility both have to agree; where it is too late
+        # for a mass, the answer of a party that takes it back or declines is still open.
+        proposed = Correction(some(e.CorrectionProposed), CARRIER, frozenset({GENERATOR, FACILITY}))
+        return replace(before, corrections=MappingProxyType({CORRECTION: proposed}))
     return before
 
 
@@ -91,16 +98,20 @@ def ready_for(status: Status, event: type[Body]) -> Manifest:
 )
 def test_only_the_table_moves_a_manifest(status: Status, event: type[Body]) -> None:
     before = ready_for(status, event)
-    body = some(event)
+    body, who = some(event), by(event)
+    if event is e.CorrectionProposed:
+        body = some(e.CorrectionProposed, field=CorrectedField.WASTE_NAME, name="Dầu thải")
+    elif event is CorrectionWithdrawn:
+        who = CARRIER
     target = TRANSITIONS.get((status, event))
     if target is None:
         with pytest.raises(Conflict) as refused:
-            step(before, body, AT, by(body), terms())
+            step(before, body, AT, who, terms())
         assert [(p.code, p.path, dict(p.facts)) for p in refused.value.problems] == [
             ("manifest.transition_refused", "/kind", {"status": status.value, "event": event.kind})
         ]
     else:
-        after, _ = step(before, body, AT, by(body), terms())
+        after, _ = step(before, body, AT, who, terms())
         assert (after.status, after.last_at, after.id) == (target, AT, before.id)
         assert before.status is status, "a manifest is a value: the step leaves it as it was"
 
@@ -187,12 +198,16 @@ def test_the_times_of_the_acts_are_kept() -> None:
 # Corrections
 
 
-def test_only_a_plate_is_corrected_by_notice() -> None:
-    assert CONSENT == {
-        CorrectedField.VEHICLE_PLATE: Consent.NOTIFY,
-        CorrectedField.NET_MASS: Consent.CONSENT,
-        CorrectedField.DIFFERENCE: Consent.CONSENT,
-    }
+def test_the_classes_of_the_fields() -> None:
+    classes = {one: {field.value for field in FIELDS if FIELDS[field].consent is one} for one in Consent}
+    assert classes == {
+        Consent.NONE: {"parties", "number", "mass_g"},
+        Consent.NOTIFY: {"vehicle_plate", "vehicle_kind", "paper_number", "name", "containers"},
+        Consent.CONSENT: {
+            "packages", "arrived_at", "state", "code", "net_g", "accepted_g", "difference", "treated",
+        },
+    }  # fmt: skip
+    assert set(FIELDS) == set(CorrectedField)
 
 
 @pytest.mark.parametrize(
@@ -267,5 +282,5 @@ def test_a_correction_has_its_name_for_good() -> None:
 def test_a_correction_that_came_too_late_is_refused_at_its_consent() -> None:
     before = step(manifest_in(Status.ACCEPTED), some(e.CorrectionProposed), AT, GENERATOR, terms())[0]
     treated = play(before, some(e.Treated))
-    with pytest.raises(RuleBroken, match=r"manifest\.correction_out_of_time"):
+    with pytest.raises(RuleBroken, match=r"manifest\.correction_out_of_reach"):
         step(treated, some(e.CorrectionConsented), AT, FACILITY, terms())

@@ -173,7 +173,7 @@ def test_a_line_refused_whole_stays_refused_whole() -> None:
     ],
 )
 def test_a_net_mass_is_corrected_only_between_decision_and_treatment(line: LineMass) -> None:
-    with pytest.raises(RuleBroken, match=r"manifest\.correction_out_of_time"):
+    with pytest.raises(RuleBroken, match=r"manifest\.correction_out_of_(time|reach)"):
         correct_net(line, 1000)
 
 
@@ -181,7 +181,7 @@ def test_a_difference_is_explained_once() -> None:
     done = resolve(accepted(1200))
     assert done.resolved
     for line in (done, LineMass(declared_g=1000, net_g=1200)):
-        with pytest.raises(RuleBroken, match=r"manifest\.correction_out_of_time"):
+        with pytest.raises(RuleBroken, match=r"manifest\.correction_out_of_(time|reach)"):
             resolve(line)
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from ledger.errors import Problem
-from manifest import corrections, rules
 from manifest import events as e
+from manifest import rules
 from manifest.reference import Reference, default
 from manifest.register.events import OrganisationRegistered
 from manifest.rules import Approval, LotFacts, Permit
 from manifest.text import has_only_latin_letters, is_branch_code, is_plate, is_tax_code, tax_code_of
-from manifest.vocabulary import CorrectedField, IdentifierKind, PermitKind, Role, Status, VehicleKind
+from manifest.vocabulary import IdentifierKind, PermitKind, Role, Status, VehicleKind
 from tests.factories import (
     AT,
     CARRIER,
@@ -25,13 +25,10 @@ from tests.factories import (
     OTHER_CODE,
     SITE,
     STRANGER,
-    Scale,
     declared,
     lot_id,
     manifest_in,
-    play,
     some,
-    terms,
 )
 
 TONNE = 1_000_000
@@ -498,57 +495,3 @@ def test_a_code_that_left_the_list_meanwhile_does_not_stop_treatment(reference: 
         Status.ACCEPTED, Registered={"lines": (declared(1, code="00 00 00"), declared(2, 1000))}
     )
     assert not found(rules.treatment(before, parts({}), reference, AT))
-
-
-def proposed(**changed: Any) -> e.CorrectionProposed:
-    return some(e.CorrectionProposed, **changed)
-
-
-def test_a_plate_is_corrected_on_a_leg_that_there_is() -> None:
-    before = manifest_in(Status.IN_TRANSIT)
-    plate = {"field": CorrectedField.VEHICLE_PLATE, "line": None, "net_g": None}
-    assert not found(corrections.rules_of(before, proposed(**plate, leg=1, value="29H-111.11")))
-    assert found(corrections.rules_of(before, proposed(**plate))) == [
-        ("manifest.leg_unknown", "/body/leg"), ("manifest.field_missing", "/body/value"),
-    ]  # fmt: skip
-    assert found(corrections.rules_of(before, proposed(**plate, value="29H-111.11"))) == [
-        ("manifest.leg_unknown", "/body/leg")
-    ]
-    assert found(corrections.rules_of(before, proposed(**plate, leg=2, value="29H-111.11"))) == [
-        ("manifest.leg_unknown", "/body/leg")
-    ]
-    assert found(corrections.rules_of(before, proposed(**plate, leg=1, value="xe"))) == [
-        ("manifest.plate_invalid", "/body/value")
-    ]
-
-
-def test_a_mass_is_corrected_on_a_line_that_was_decided() -> None:
-    accepted = manifest_in(Status.ACCEPTED)
-    assert not found(corrections.rules_of(accepted, proposed()))
-    for line in (None, 3):
-        assert found(corrections.rules_of(accepted, proposed(line=line))) == [
-            ("manifest.line_unknown", "/body/line")
-        ]
-    assert found(corrections.rules_of(accepted, proposed(net_g=None))) == [
-        ("manifest.field_missing", "/body/net_g")
-    ]
-    assert found(corrections.rules_of(manifest_in(Status.WEIGHED), proposed())) == [
-        ("manifest.correction_out_of_time", "/body/line")
-    ]
-
-
-def test_only_a_difference_that_is_there_can_be_explained_and_only_once() -> None:
-    explain = proposed(field=CorrectedField.DIFFERENCE, line=1, net_g=None)
-    for scale in (Scale((1000,), 900, 900), Scale((1000,), 1100, 1100)):
-        before = scale.manifest()
-        assert not found(corrections.rules_of(before, explain))
-        done = play(play(before, explain), some(e.CorrectionConsented))
-        assert found(corrections.rules_of(done, explain)) == [
-            ("manifest.correction_out_of_time", "/body/line")
-        ]
-    for scale in (Scale((1000,), 1000, 1000), Scale((1000,), 1040, 1040)):
-        assert found(corrections.rules_of(scale.manifest(), explain)) == [
-            ("manifest.nothing_changes", "/body/line")
-        ]
-    within = Scale((1000,), 1040, 1040).manifest(terms(0))
-    assert not found(corrections.rules_of(within, explain))

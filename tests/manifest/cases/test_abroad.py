@@ -139,7 +139,7 @@ def test_an_exported_load_has_no_scale_to_correct(world: World) -> None:
     leaving(world)
     export(world)
     assert refuses(world, lambda: world.propose(net_g=1)) == [
-        ("manifest.correction_out_of_time", "/body/line")
+        ("manifest.correction_out_of_time", "/body/field")
     ]
     assert world.legs == 1
     assert world.row(MANIFEST)["vehicle_plate"] == PLATE

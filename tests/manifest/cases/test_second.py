@@ -141,6 +141,20 @@ def test_the_second_scale_posts_its_own_difference(
     assert sum(row["grams"] for row in world.rows(POSTING)) == 0
 
 
+def test_a_line_of_which_nothing_is_credited_goes_on_and_grows(world: World) -> None:
+    body = registered(linked(world))
+    world.manifest, world.legs = world.id(), 0
+    world.act(body, AS_GENERATOR, stream=world.manifest)
+    world.hand_over(GENERATOR, FACILITY).arrive().weigh(HALF, 2 * HALF)
+    world.accept((HALF, 0), (100_000, 2 * HALF - 100_000)).give_back(FACILITY)
+    forward(world)
+    receive(world, 100_010)
+    assert world.grams(Account.AT_FACILITY, place="site:facility-2") == 10
+    treat_second(world, 100_010)
+    assert world.grams(Account.TREATED_SERVICE) == 10
+    assert sum(row["grams"] for row in world.rows(POSTING)) == 0
+
+
 def test_what_the_second_facility_refuses_goes_back_to_the_generator(world: World) -> None:
     accepted(world)
     forward(world)
@@ -292,7 +306,6 @@ def test_the_first_facility_may_treat_something_itself(world: World) -> None:
 def test_a_line_that_went_on_is_not_corrected_at_the_first_scale(world: World) -> None:
     accepted(world)
     forward(world)
-    correction = world.propose(line=2, net_g=HALF - 1000)
-    assert refuses(world, lambda: world.consent(correction)) == [
-        ("manifest.correction_out_of_time", "/body/line")
+    assert refuses(world, lambda: world.propose(line=2, net_g=HALF - 1000)) == [
+        ("manifest.correction_out_of_reach", "/body/line")
     ]
