@@ -92,6 +92,7 @@ def forward(history: list[tuple[Any, ...]], root: str) -> dict[str, Fraction]:
                     size[child], mine[child] = Fraction(grams), mine[batch] * grams / whole
             case ("restate", lot, grams):
                 size[lot] += grams
+                mine[lot] += grams if lot == root else 0
             case ("end", masses, where):
                 for lot, grams in masses.items():
                     part = mine[lot] * grams / size[lot]

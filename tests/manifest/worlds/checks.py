@@ -178,7 +178,7 @@ def fates(world: World, acts: list[Act], lots: dict[str, Row]) -> Counter[tuple[
         exact = forward(history.steps, root)
         for place in {place for lot, place in ended if lot == root} | set(exact):
             off = abs(exact.get(place, Fraction(0)) - ended.get((root, place), 0))
-            assert off <= history.movements, f"{root} at {place}: walked forward"
+            assert off <= history.movements, f"{root} at {place}: walked forward, {off} off"
     return ended
 
 
