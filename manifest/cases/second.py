@@ -142,7 +142,7 @@ def _received(before: Manifest, event: ReceivedSecond, terms: Terms) -> Iterator
         hidden_g = second.forwarded_g - held_g
         taken_g = min(credited(item.accepted_g, hidden_g + found.unexplained_g), there_g)
         yield from at_scale(
-            line.number,
+            line,
             shares,
             found,
             taken_g,
