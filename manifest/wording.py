@@ -41,6 +41,8 @@ LISTS: dict[str, tuple[str, ...]] = {
     "status": tuple(vocabulary.Status),
     "document": tuple(vocabulary.Document),
     "entering": tuple(vocabulary.Entering),
+    "instrument": tuple(vocabulary.Instrument),
+    "packaging": tuple(vocabulary.Packaging),
     "account": tuple(vocabulary.Account),
     "reason": tuple(vocabulary.Reason),
     "lot_kind": tuple(vocabulary.LotKind),
