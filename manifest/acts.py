@@ -8,7 +8,7 @@ from ledger.format.event import Event, parse
 from ledger.storage.store import StoredEntry
 from ledger.writing.changes import Change, Reads
 from ledger.writing.prepared import Act
-from manifest import lookups, plausibility, registration, rows, rules, signing
+from manifest import lookups, obligations, plausibility, registration, rows, rules, signing
 from manifest.accounts import Posting
 from manifest.body import Body
 from manifest.cases import abroad, carriage, notice, rounds, second
@@ -102,8 +102,10 @@ def judge_act(
     reads.memo[event.stream] = after
     act = rows.act_row(before, event, body, given.keys)
     corrected = correcting.rows(reads, before, after, given, body)
-    changes = [*rows.rows(before, after, body, terms), act, *rows.permit_use(before, after, on), *corrected]
-    return changes, made
+    owed = obligations.rows(reads, before, after, event.occurred_at)
+    done = obligations.settled(reads, before, event.occurred_at) if isinstance(body, Completed) else ()
+    changes = [*rows.rows(before, after, body, terms), act, *rows.permit_use(before, after, on)]
+    return [*changes, *corrected, *owed, *done], made
 
 
 def _terms(reads: Reads, reference: Reference, state: Manifest, body: Body, event: Event) -> Terms:

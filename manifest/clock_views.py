@@ -10,12 +10,21 @@ from sqlalchemy import ColumnElement, Select, Table, and_, or_, select
 from ledger.storage.db import Reader, Row
 from ledger.writing.changes import Reads
 from manifest.clocks import Clock, ClockKind, Outage, known, run
+from manifest.correcting.views import CORRECTION, CORRECTION_REQUEST
 from manifest.lookups import reference_at
+from manifest.obligation_views import OBLIGATION
 from manifest.outages.judge import outages
 from manifest.reference import Reference
 from manifest.register.views import CERTIFICATE, CONTRACT
 from manifest.views import BALANCE, LOT, MANIFEST, PERMIT
-from manifest.vocabulary import Account, Status, local_date
+from manifest.vocabulary import (
+    Account,
+    CorrectionState,
+    ObligationState,
+    RequestState,
+    Status,
+    local_date,
+)
 
 # Where a manifest has to be for each of its clocks to run, what it starts from and what stops it. A notice of
 # temporary storage by the facility ends the generator's duty to report and nothing else (decision B15).
@@ -78,6 +87,8 @@ def clocks(reader: Reader, base: Reference, watch: Watch) -> list[Clock]:
         *_of_manifests(reader, reference, watch),
         *_of_lots(reader, reference, watch),
         *_of_papers(reader, reference, watch),
+        *_of_corrections(reader, reference, watch),
+        *_of_obligations(reader, reference, watch),
     ]
     return sorted(found, key=lambda clock: (clock.due, clock.kind, clock.subject))
 
@@ -174,3 +185,60 @@ def _of_papers(reader: Reader, reference: Reference, watch: Watch) -> Iterator[C
 def _end(row: Row) -> date:
     ends: date | None = row["valid_to"]
     return ends or date.max
+
+
+def _of_corrections(reader: Reader, reference: Reference, watch: Watch) -> Iterator[Clock]:
+    """Yield the clocks of corrections that wait for an answer, and of requests that nobody has answered."""
+    asked = CORRECTION.c
+    waiting = (
+        select(asked.correction.label("subject"), asked.proposed_at.label("started"), asked.waiting)
+        .where(
+            asked.log == watch.log,
+            asked.state == CorrectionState.PROPOSED.value,
+            *_waits_for(asked.waiting, watch),
+        )
+        .order_by(asked.proposed_at)
+        .limit(watch.most)
+    )
+    wanted = CORRECTION_REQUEST.c
+    requests = (
+        select(wanted.request.label("subject"), wanted.requested_at.label("started"))
+        .where(
+            wanted.log == watch.log,
+            wanted.state == RequestState.OPEN.value,
+            *watch.among(wanted.generator, wanted.facility),
+        )
+        .order_by(wanted.requested_at)
+        .limit(watch.most)
+    )
+    for query in (waiting, requests):
+        for row in _each(reader, query):
+            whom = set(row.get("waiting", "").split(","))
+            mine = watch.parties is None or "waiting" not in row or bool(whom & watch.parties)
+            if mine and _known(reference, ClockKind.CORRECTION, row["started"]):
+                yield run(ClockKind.CORRECTION, row["subject"], row["started"], watch.at, reference)
+
+
+def _waits_for(column: ColumnElement[str], watch: Watch) -> list[ColumnElement[bool]]:
+    """Return the condition that a list of parties may name one that asks: exactly is seen row by row."""
+    if watch.parties is None:
+        return []
+    return [or_(*(column.contains(party, autoescape=True) for party in sorted(watch.parties)))]
+
+
+def _of_obligations(reader: Reader, reference: Reference, watch: Watch) -> Iterator[Clock]:
+    owed = OBLIGATION.c
+    query = (
+        select(OBLIGATION)
+        .where(
+            owed.log == watch.log,
+            owed.state.in_([ObligationState.REFUSED.value, ObligationState.RETURNED.value]),
+            *watch.among(owed.generator, owed.carrier, owed.facility),
+        )
+        .order_by(owed.opened_at)
+        .limit(watch.most)
+    )
+    for row in _each(reader, query):
+        if _known(reference, ClockKind.OBLIGATION, row["opened_at"]):
+            name, grams = row["obligation"], int(row["left_g"])
+            yield run(ClockKind.OBLIGATION, name, row["opened_at"], watch.at, reference, grams=grams)

@@ -9,7 +9,9 @@ from manifest import lookups, plausibility, rules
 from manifest.cases import planned
 from manifest.events import Registered
 from manifest.lots.declassification import no_manifest_needed
+from manifest.obligations import settling
 from manifest.outages.judge import on_blank
+from manifest.permits import carriers
 from manifest.reference import Reference, ReferenceRefused
 from manifest.register.lookups import standing
 from manifest.signing import by_hand
@@ -35,6 +37,7 @@ def problems(
     yield from _form(body, reference, on)
     yield from _number(reads, body, on)
     yield from planned.paper_alias(reads, body)
+    yield from settling(reads, body)
     yield from draws(reads, body, on)
     yield from planned.listing(reads, body, stream, by_hand(body), on)
     yield from planned.at_point(reads, body, on)
@@ -50,7 +53,7 @@ def problems(
         for carrier in body.carriers
         if carrier.approval and (found := lookups.approval(reads, carrier.approval))
     }
-    yield from rules.carriers(body, permits, approvals, on)
+    yield from carriers(body, permits, approvals, on)
     named = {f"/body/carriers/{n}/party": carrier.party for n, carrier in enumerate(body.carriers)}
     second = {} if body.second is None else {"/body/second/party": body.second.party}
     yield from standing(reads, {"/body/facility": body.facility, **named, **second}, on)

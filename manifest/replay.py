@@ -26,7 +26,7 @@ from manifest.service import Judge
 from manifest.views import LOT, VIEW_TABLES
 
 # Columns that hold the position of an entry.
-_PLACES = ("seq", "since", "until")
+_PLACES = ("seq", "since", "until", "kept_seq", "proposed_seq", "settled_seq")
 Names = tuple[str, ...]
 Values = tuple[Any, ...]
 

@@ -16,7 +16,7 @@ from ledger.errors import Malformed, NotAllowed, NotFound, Problem, RuleBroken, 
 from ledger.format.event import Event
 from ledger.writing.changes import SEQ, Add, Change, Insert, Reads
 from ledger.writing.prepared import Act
-from manifest import authority, lookups, rules
+from manifest import authority, lookups, obligations, rules
 from manifest.accounts import Posting, balanced
 from manifest.acts import judge_act
 from manifest.body import Body
@@ -85,9 +85,10 @@ class Judge:
             made = [replace(posting, manifest=event.stream) for posting in made]
         passed, credited = following.passed_on(reads, event, made)
         made = [*made, *credited]
+        owed = obligations.followed(reads, event, made)
         assert balanced(made), f"postings of {event.kind} do not sum to zero"
         entered = on_paper.entered(event, body, act.keys)
-        return (*changes, *entered, *passed, *_posted(reads, made, event.occurred_at))
+        return (*changes, *entered, *passed, *owed, *_posted(reads, made, event.occurred_at))
 
 
 def _form(reads: Reads, event: Event, body: Body) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, Index, Table, UniqueConstraint
 from sqlmodel import SQLModel
 
 from ledger.storage.store import table_of
+from manifest import obligation_views as obligations
 from manifest import tables as t
 from manifest.cases import views as cases
 from manifest.claims import views as claims
@@ -433,7 +434,7 @@ _OWN: tuple[type[SQLModel], ...] = (
 )  # fmt: skip
 VIEWS: tuple[type[SQLModel], ...] = (
     *_OWN, *register.VIEWS, *lots.VIEWS, *cases.VIEWS, *claims.VIEWS, *outages.VIEWS,
-    *correcting.VIEWS,
+    *correcting.VIEWS, *obligations.VIEWS,
 )  # fmt: skip
 VIEW_TABLES: tuple[Table, ...] = tuple(table_of(view) for view in VIEWS)
 (

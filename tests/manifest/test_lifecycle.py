@@ -84,8 +84,7 @@ def ready_for(status: Status, event: type[Body]) -> Manifest:
     if event is c.ReceivedSecond and (status, event) in TRANSITIONS:
         return play(before, some(c.Forwarded))
     if event in ANSWERS and (status, e.CorrectionProposed) in TRANSITIONS:
-        # As if proposed by the carrier, so that generator and facility both have to agree; where it is too late
-        # for a mass, the answer of a party that takes it back or declines is still open.
+        # As if proposed by the carrier, so that generator and facility both have to agree.
         proposed = Correction(some(e.CorrectionProposed), CARRIER, frozenset({GENERATOR, FACILITY}))
         return replace(before, corrections=MappingProxyType({CORRECTION: proposed}))
     return before
