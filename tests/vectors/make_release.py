@@ -18,7 +18,7 @@ from api.home import make_home
 
 SCALE = 0.1
 RELEASES = Path(__file__).parent / "releases"
-SECRET = ("custody_key", "access_token", "account")
+SECRET = ("custody_key", "access_token", "account", "draft")
 
 
 def main(version: str) -> None:
