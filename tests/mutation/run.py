@@ -50,13 +50,14 @@ TESTS: dict[str, tuple[str, ...]] = {
     "packing": ("packing",),
     "checkpoint": ("checkpoint",),
     "readback": ("readback",),
-    "leaves": ("fast", "verify"),
-    "steps": ("verify",),
-    "scan": ("fast", "verify"),
-    "fast": ("fast", "verify"),
+    "leaves": ("told", "verify not byte", "fast"),
+    "steps": ("told not zeroblob", "beside", "verify not byte"),
+    "scan": ("fast not anywhere and not other_processes", "verify not byte", "fast anywhere"),
+    "fast": ("fast not anywhere and not other_processes", "fast anywhere or other_processes"),
     "incremental": ("incremental",),
-    "walk": ("verify", "fast"),
+    "walk": ("told not zeroblob", "verify not byte", "verify byte", "fast"),
 }
+"""By module the files, each perhaps with the tests to choose of it, as pytest's ``-k`` takes them."""
 
 Run = Callable[[], int]
 
@@ -66,7 +67,9 @@ def run_tests(test: str, *options: str, plugins: Sequence[object] = ()) -> int:
     quiet = [f"-pno:{plugin}" for plugin in ("xdist", "cacheprovider")]
     ignore = "-Wignore::pytest.PytestAssertRewriteWarning"
     removed = "-otmp_path_retention_policy=failed"
-    file = str(ROOT / "tests" / "ledger" / f"test_{test}.py")
+    name, _, chosen = test.partition(" ")
+    file = str(ROOT / "tests" / "ledger" / f"test_{name}.py")
+    options = (*options, "-k", chosen)
     return int(
         pytest.main(
             [file, "-x", "-q", "--tb=no", "-m", "not postgres", ignore, removed, *quiet, *options], plugins
@@ -112,8 +115,8 @@ def _ignored(_: object) -> None:
     pass
 
 
-def preload(test: str) -> float:
-    """Load what a test file needs of others' libraries; return the processor time that it takes then."""
+def preload(test: str) -> None:
+    """Load what a test file needs of others' libraries."""
 
     def collect(tell: Callable[[Any], None]) -> int:
         code = run_tests(test, "--collect-only")
@@ -127,7 +130,6 @@ def preload(test: str) -> float:
                     importlib.import_module(name)
                 except Exception:  # noqa: BLE001, S112  made on the fly, or private to another module
                     continue
-    return _time(lambda: run_tests(test))
 
 
 def _is_foreign(module: types.ModuleType) -> bool:
@@ -254,10 +256,13 @@ def judge(module: str, test: str, only: set[str]) -> Iterator[tuple[str, bool]]:
     path, tree = source(module), parsed(module)
     name = ".".join(path.with_suffix("").parts)
     made = [mutant for mutant in mutants(tree) if mutant.name in only]
-    seconds = SECONDS + TIMES * preload(test)
+    preload(test)
     inside = [mutant for mutant in made if mutant.inside]
     yield from told(lambda tell: run_tests(test, plugins=[Loop(name, tree, inside, tell)]))
     outside = [mutant for mutant in made if not mutant.inside]
+    if not outside:
+        return
+    seconds = SECONDS + TIMES * _time(lambda: run_tests(test))
 
     def start(_: Mutant) -> int:
         def run() -> int:
