@@ -1,6 +1,6 @@
 """What verification says of each kind of damage, word for word: the file beside this holds it.
 
-`UPDATE_GOLDEN=1 pytest -p no:xdist tests/ledger/test_told.py` writes that file anew; the difference is to be read.
+`UPDATE_GOLDEN=1 pytest -p no:xdist tests/ledger/test_told.py` writes that file anew; read the difference.
 """
 
 import json
