@@ -5,11 +5,12 @@ from datetime import date
 from ledger.storage.db import Row
 from ledger.writing.changes import Reads
 from manifest import tolerance
+from manifest.permits import Approval, Permit
 from manifest.postings import Terms
 from manifest.reference import Reference, Rule
 from manifest.register.lookups import holds
 from manifest.register.views import SUSPENSION
-from manifest.rules import Approval, LotFacts, Permit
+from manifest.rules import LotFacts
 from manifest.views import APPROVAL, BALANCE, LOT, PERMIT, PERMIT_LINE, PERMIT_USE, POSTING, RULE
 from manifest.vocabulary import SOURCES, Account, LotKind, PermitKind, Register
 

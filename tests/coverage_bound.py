@@ -10,7 +10,10 @@ import tempfile
 from pathlib import Path
 
 BOUND = 95.0
-PURE = ("accounts", "body", "consignment", "events", "lifecycle", "postings", "quantity", "rules", "text")
+PURE = (
+    "accounts", "body", "consignment", "events", "lifecycle", "permits", "postings", "quantity", "rules",
+    "text", "cases/abroad", "cases/carriage", "cases/notice", "cases/second",
+)  # fmt: skip
 WHOLE = "ledger/"
 
 

@@ -8,9 +8,10 @@ from datetime import date
 
 from ledger.errors import Problem
 from ledger.writing.changes import Reads
-from manifest import lookups, rules
+from manifest import lookups
 from manifest.cases.parts import ARTICLE, GENERATOR_SIGNED, Second
 from manifest.events import Registered
+from manifest.permits import permitted
 from manifest.register.lookups import collection_point, contract, linkage, mandated
 from manifest.views import LOT, MANIFEST, PERMIT, SITE
 from manifest.vocabulary import Document, PermitKind, Role, SiteKind
@@ -39,9 +40,9 @@ def permits(reads: Reads, body: Registered, on: date) -> Iterator[Problem]:
         yield from _export(reads, body, on)
     elif body.document is Document.HANDOVER_RECORD:
         yield from _among_hospitals(reads, body)
-        yield from rules.permitted(body, known, used, on, kinds=_HOSPITAL_PERMITS)
+        yield from permitted(body, known, used, on, kinds=_HOSPITAL_PERMITS)
     else:
-        yield from rules.permitted(body, known, used, on)
+        yield from permitted(body, known, used, on)
 
 
 def _second(reads: Reads, body: Registered, second: Second, on: date) -> Iterator[Problem]:
@@ -65,11 +66,11 @@ def _second(reads: Reads, body: Registered, second: Second, on: date) -> Iterato
     if not mine:
         yield Problem("manifest.first_treats_nothing", "/body/permit", {"article": ARTICLE})
     used = lookups.permit_used(reads, body.permit, on.year)
-    yield from rules.permitted(body, first, used, on, only=mine)
+    yield from permitted(body, first, used, on, only=mine)
     used = lookups.permit_used(reads, second.permit, on.year)
     theirs = lookups.permit(reads, second.permit, on)
     path = "/body/second/permit"
-    yield from rules.permitted(body, theirs, used, on, only=others, party=second.party, path=path)
+    yield from permitted(body, theirs, used, on, only=others, party=second.party, path=path)
 
     approved = linkage(reads, second.linkage)
     pair = (body.facility, second.party)
@@ -94,7 +95,7 @@ def _export(reads: Reads, body: Registered, on: date) -> Iterator[Problem]:
     used = lookups.permit_used(reads, body.permit, on.year)
     exporter = known.party if known and known.party == body.generator else body.facility
     kinds = frozenset({PermitKind.EXPORT})
-    yield from rules.permitted(body, known, used, on, party=exporter, kinds=kinds, by_methods=False)
+    yield from permitted(body, known, used, on, party=exporter, kinds=kinds, by_methods=False)
     row = reads.one(PERMIT, permit=body.permit)
     if row is not None and body.export is not None and row["number"] != body.export.consent_number:
         facts = {"expected": row["number"]}

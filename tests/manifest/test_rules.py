@@ -10,9 +10,11 @@ import pytest
 from ledger.errors import Problem
 from manifest import events as e
 from manifest import rules
+from manifest.permits import Approval, Permit, permitted
+from manifest.permits import carriers as may_carry
 from manifest.reference import Reference, default
 from manifest.register.events import OrganisationRegistered
-from manifest.rules import Approval, LotFacts, Permit
+from manifest.rules import LotFacts
 from manifest.text import has_only_latin_letters, is_branch_code, is_plate, is_tax_code, tax_code_of
 from manifest.vocabulary import IdentifierKind, PermitKind, Role, Status, VehicleKind
 from tests.factories import (
@@ -269,11 +271,11 @@ def test_a_permit_covers_code_methods_and_date() -> None:
 def test_the_facility_needs_a_valid_permit_of_its_own() -> None:
     registered = some(e.Registered)
     unknown = [("manifest.permit_unknown", "/body/permit")]
-    assert not found(rules.permitted(registered, permit(), {}, DAY))
-    assert found(rules.permitted(registered, None, {}, DAY)) == unknown
-    assert found(rules.permitted(registered, permit(party=STRANGER), {}, DAY)) == unknown
-    assert found(rules.permitted(registered, permit(kind=PermitKind.CARRIAGE), {}, DAY)) == unknown
-    assert found(rules.permitted(registered, permit(), {}, date(2026, 1, 1))) == [
+    assert not found(permitted(registered, permit(), {}, DAY))
+    assert found(permitted(registered, None, {}, DAY)) == unknown
+    assert found(permitted(registered, permit(party=STRANGER), {}, DAY)) == unknown
+    assert found(permitted(registered, permit(kind=PermitKind.CARRIAGE), {}, DAY)) == unknown
+    assert found(permitted(registered, permit(), {}, date(2026, 1, 1))) == [
         ("manifest.permit_not_valid", "/body/permit")
     ]
 
@@ -283,7 +285,7 @@ def test_a_permit_names_code_and_methods_and_a_mass_of_the_year() -> None:
         declared(1, code=OTHER_CODE), declared(2, planned_methods=("TC", "TĐ", "OH")),
         declared(3, 3000), declared(4, 1001),
     )  # fmt: skip
-    problems = list(rules.permitted(some(e.Registered, lines=lines), permit(), {CODE: 0}, DAY))
+    problems = list(permitted(some(e.Registered, lines=lines), permit(), {CODE: 0}, DAY))
     assert found(problems) == [
         ("manifest.permit_lacks_code", "/body/lines/0/code"),
         ("manifest.permit_lacks_method", "/body/lines/1/planned_methods"),
@@ -295,7 +297,7 @@ def test_a_permit_names_code_and_methods_and_a_mass_of_the_year() -> None:
 
 @pytest.mark.parametrize(("used", "good"), [(3000, True), (3001, False), (9000, False)])
 def test_what_was_accepted_this_year_counts_against_the_permit(used: int, good: bool) -> None:
-    problems = list(rules.permitted(some(e.Registered), permit(), {CODE: used}, DAY))
+    problems = list(permitted(some(e.Registered), permit(), {CODE: used}, DAY))
     assert (not problems) is good
     assert all(problem.facts["left_g"] == max(5000 - used, 0) for problem in problems)
 
@@ -318,7 +320,7 @@ def carried(
 ) -> list[tuple[str, str]]:
     known = {"approval:1": approval} if approval else {}
     registered = some(e.Registered, **({"carriers": carriers} if carriers else {}))
-    return found(rules.carriers(registered, permits or {"permit:carrier": CARRIAGE}, known, on))
+    return found(may_carry(registered, permits or {"permit:carrier": CARRIAGE}, known, on))
 
 
 def test_generator_facility_and_approved_carrier_may_carry() -> None:
