@@ -5,7 +5,6 @@ once more, and the views have to say the same.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -147,10 +146,12 @@ def shares(world: World, lots: dict[str, Row]) -> None:
     for where, grams in open_.items():
         assert grams <= held.get(where, 0), f"{where}: more stands for it than is there"
     for batch in world.rows(BATCH):
-        expected = 0 if batch["discharged_on"] else batch["charged_g"]
-        assert of[batch["batch"]] - (batch["broken_g"] or 0) * 0 >= 0
         if not batch["broken_g"]:
+            expected = 0 if batch["discharged_on"] else batch["charged_g"]
             assert of[batch["batch"]] == expected, f"{batch['batch']}: what stands for a batch"
+    for manifest in world.rows(MANIFEST, status="completed"):
+        rows = world.rows(LOT_SHARE, manifest=manifest["manifest"], account=Account.INTERIM.value)
+        assert not any(row["grams"] for row in rows), f"{manifest['manifest']}: completed, and not treated"
     for lot, row in lots.items():
         if row["lot_kind"] == LotKind.CHILD:
             rows = world.rows(BALANCE, lot=lot)
@@ -191,10 +192,3 @@ def figures(world: World, lots: dict[str, Row], ended: Counter[tuple[str, str]])
     with reading(world.engine) as reader:
         shown: dict[str, Any] = ratio(reader, world.ledger.log, reference=default()).as_json()["total"]
     assert {name: shown[name] for name in ENDS} == {name: sums[name] for name in ENDS}
-
-
-def read_acts(world: World) -> Iterator[Act]:
-    """Yield the acts of a world with their positions."""
-    with reading(world.engine) as reader:
-        for stored in entries(reader, world.ledger.log):
-            yield (stored.seq, *read_stored(stored))

@@ -28,6 +28,7 @@ class Told:
 
     steps: list[tuple[Any, ...]] = field(default_factory=list)
     turned: set[str] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)
     movements: int = 0
 
 
@@ -60,6 +61,7 @@ def _emptied(found: Told, body: BatchDischarged, rows: list[Row]) -> None:
     outputs = [(output.lot, output.mass_g) for output in body.outputs]
     if body.broken_g:  # what is lost comes out like a child, and ends at once
         outputs.append((f"{body.batch} lost", body.broken_g))
+    found.known |= {residue.lot for residue in body.residues}
     found.steps += [("root", residue.lot, residue.mass_g) for residue in body.residues]
     found.steps.append(("empty", body.batch, outputs))
     if body.broken_g:
@@ -76,7 +78,8 @@ def _moved(found: Told, pairs: list[tuple[Row, Row]], lots: dict[str, Row], body
         lot, grams = into["lot"], into["grams"]
         source, target = Account(out["account"]), Account(into["account"])
         child = lots[lot]["lot_kind"] == LotKind.CHILD
-        if source in SOURCES and into["reason"] in {Reason.DECLARED, Reason.OPENING, Reason.RESIDUE}:
+        if source in SOURCES and not child and lot not in found.known:
+            found.known.add(lot)
             found.steps.append(("root", lot, grams))
         elif source in SOURCES and target not in UNDER_WAY and child:
             pass  # a surplus that nobody can place stands for nothing

@@ -118,11 +118,12 @@ class LotPlayer:
         found = self.stock(*stage.SITES)
         if not found:
             return None
-        row = self.one_of(found)
+        children = [row for row in found if row["lot_kind"] == LotKind.CHILD]
+        row = self.one_of(children if children and self.chance(2) else found)
         lot, party, today = row["lot"], row["party"], self.world.today
         mass_g = self.grams(row["grams"])
         fields: dict[str, Any] = {"lot": lot, "mass_g": mass_g}
-        if party in stage.FACILITIES and row["lot_kind"] in _OWN_KINDS and self.chance(2):
+        if party in stage.FACILITIES and row["lot_kind"] in _OWN_KINDS and not self.chance(4):
             permit = self.one_of((f"permit:{party[4:]}", f"permit:{party[4:]}", None))
             methods = self.one_of((("TC",), ("SC", "TĐ")))
             treated = lots.LotTreated(**fields, methods=methods, treated_on=today, permit=permit)
@@ -175,6 +176,9 @@ class LotPlayer:
         site = self.one_of(sorted(site for site, owner in stage.SITES.items() if owner in stage.FACILITIES))
         party = stage.SITES[site]
         found = [row for row in self.stock(site) if row["lot_kind"] in _OWN_KINDS]
+        children = [row for row in found if row["lot_kind"] == LotKind.CHILD]
+        if children and not self.chance(4):  # so that networks grow deep
+            found = children
         if not found:
             return None
         chosen = self.draw(st.lists(st.sampled_from(range(len(found))), min_size=1, max_size=3, unique=True))

@@ -12,7 +12,7 @@ from manifest.cases import events as c
 from manifest.cases.parts import LineDisposed, LineMoved, LineReceived, Listed
 from manifest.consignment import Line, Manifest
 from manifest.views import MANIFEST, MANIFEST_LINE
-from manifest.vocabulary import CorrectedField, Role, Status
+from manifest.vocabulary import Role, Status
 from tests.manifest.cases.helpers import HASH, on_paper
 from tests.manifest.lots.independent import parted
 from tests.manifest.worlds import stage
@@ -26,8 +26,8 @@ from tests.world import (
 )
 
 
-class Player(LotPlayer):
-    """Draws the next acts of a world."""
+class ManifestPlayer(LotPlayer):
+    """Draws the next acts of manifests."""
 
     def register(self) -> Move | None:
         """Return a new manifest, of any case that fits what is in store."""
@@ -177,7 +177,7 @@ class Player(LotPlayer):
         items = tuple(
             e.LineWeighed(
                 line=one.number,
-                net_g=shares[one.number] if shares else self._net(one.mass.declared_g),
+                net_g=shares[one.number] if shares else self.net(one.mass.declared_g),
                 ticket=f"PC-{one.number}",
             )
             for one in now.lines
@@ -196,11 +196,12 @@ class Player(LotPlayer):
             )
         ]
         known = [row["round_net_g"] for row in rows if row["round_net_g"] is not None]
-        ticket_g = known[0] if known else max(self._net(sum(grams for _, grams in lines)), 1)
+        ticket_g = known[0] if known else max(self.net(sum(grams for _, grams in lines)), 1)
         parts = dict(zip((name for name, _ in lines), parted(ticket_g, lines), strict=True))
         return ticket_g, {one.number: parts[f"{now.id}/{one.number}"] for one in now.lines}
 
-    def _net(self, declared_g: int) -> int:
+    def net(self, declared_g: int) -> int:
+        """Draw what a scale says of a mass."""
         permille = self.one_of((0, 0, 0, 20, -20, 300, -300, -1000))
         return declared_g + declared_g * permille // 1000 + self.one_of((0, 0, 1, 7))
 
@@ -268,7 +269,7 @@ class Player(LotPlayer):
         for one in now.lines:
             second = one.mass.second
             if second is not None and second.accepted_g is None:
-                net = self._net(second.forwarded_g)
+                net = self.net(second.forwarded_g)
                 refused = self.grams(net, least=0) if self.chance(4) else 0
                 items.append(
                     LineReceived(
@@ -306,35 +307,3 @@ class Player(LotPlayer):
     def completed(self, now: Manifest) -> Move | None:
         """Return that nothing is left, by whoever treated last."""
         return self._by(now, e.Completed(), now.treated_by)
-
-    # Corrections
-
-    def correction(self, row: Row) -> Move | None:
-        """Return a correction that is proposed, or the answer of one whom it waits for."""
-        now = self.manifest(row["manifest"])
-        if now.header is None or not now.lines:
-            return None
-        speaks = {
-            now.registered.generator: Role.GENERATOR, now.registered.facility: Role.TREATMENT_FACILITY
-        }  # fmt: skip
-        if now.corrections and not self.chance(5):
-            found = now.corrections[self.one_of(sorted(now.corrections))]
-            party = self.one_of(sorted(found.waiting))
-            body: Body = e.CorrectionConsented(correction=found.proposed.correction)
-            if self.chance(4):
-                body = e.CorrectionDeclined(correction=found.proposed.correction, reason="Phiếu ghi đúng")
-            who: Who = (party, speaks.get(party, Role.TREATMENT_FACILITY))
-            return Move(body=body, who=(who,), stream=now.id)
-        fields: dict[str, Any] = {"correction": self.world.id(), "reason": "Đọc nhầm phiếu cân"}
-        one = self.one_of(now.lines)
-        match self.one_of((CorrectedField.NET_MASS, CorrectedField.DIFFERENCE, CorrectedField.VEHICLE_PLATE)):
-            case CorrectedField.NET_MASS:
-                fields |= {"field": CorrectedField.NET_MASS, "line": one.number}
-                fields["net_g"] = self._net(one.mass.arrived_g)
-            case CorrectedField.DIFFERENCE:
-                fields |= {"field": CorrectedField.DIFFERENCE, "line": one.number}
-            case _:
-                plate = self.one_of(stage.PLATES)
-                fields |= {"field": CorrectedField.VEHICLE_PLATE, "leg": len(now.legs) or 1, "value": plate}
-        party = self.one_of(sorted(speaks))
-        return Move(body=e.CorrectionProposed(**fields), who=((party, speaks[party]),), stream=now.id)
