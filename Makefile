@@ -3,7 +3,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 STAMP := .venv/.stamp
 
-.PHONY: help demo serve test check format lint types contracts model drills crash bench docs update-golden lock clean
+.PHONY: help demo serve test check format lint types contracts model drills crash worlds bench docs update-golden lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -63,6 +63,9 @@ crash: $(STAMP) ## kill processes and servers, fill disks, tear pages, and rewri
 
 machine: $(STAMP) ## lead many lives of a log with all that can befall it, on both databases (LIVES=n STEPS=m)
 	@$(PY) -m tests.ledger.machine_run --examples $(or $(LIVES),200) --steps $(or $(STEPS),60)
+
+worlds: $(STAMP) ## lead many worlds of waste through every case, on both databases (EXAMPLES=n STEPS=m)
+	@$(PY) -m tests.manifest.worlds.run --examples $(or $(EXAMPLES),100) --steps $(or $(STEPS),100)
 
 bench: $(STAMP) ## measure the ledger on this machine and keep the report
 	@$(BIN)/ctnh bench ledger > bench/report.json; $(PY) -m bench.report bench/report.json
