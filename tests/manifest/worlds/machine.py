@@ -7,6 +7,7 @@ Every act goes through the real writer and judge. What is refused leaves no trac
 import base64
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -71,9 +72,10 @@ def beyond(value: Any) -> Any:
 class Worlds(RuleBasedStateMachine):
     """A world that lives: ``make`` gives one with its stage set, ``seen`` counts acts and refusals."""
 
-    def __init__(self, make: Callable[[], World], seen: Counter[str]) -> None:
+    def __init__(self, make: Callable[[], AbstractContextManager[World]], seen: Counter[str]) -> None:
         super().__init__()
         self._make = make
+        self._open = ExitStack()
         self.seen = seen
         self._days = 0
         self._claimable: list[tuple[bytes, str, tuple[str, ...]]] = []
@@ -83,17 +85,15 @@ class Worlds(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """Open a world."""
-        self.world = self._make()
-        self.traces = Traces(self.world.engine)
+        world = self._open.enter_context(self._make())
+        self.traces = self._open.enter_context(closing(Traces(world.engine)))
+        self.world = world
 
     def teardown(self) -> None:
         """Hold the whole world against its events."""
-        if hasattr(self, "world"):
-            try:
+        with self._open:
+            if hasattr(self, "world"):
                 checks.in_the_end(self.world)
-            finally:
-                self.traces.close()
-                self.world.engine.dispose()
 
     # How acts are recorded
 

@@ -3,7 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from uuid import uuid4
@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from sqlalchemy import URL, event
+from sqlalchemy import URL, Engine, event
 
 from ledger.storage.db import open_engine
 from tests.conftest import POSTGRES, _run, _text
@@ -42,8 +42,10 @@ def _asked(request: pytest.FixtureRequest, kind: str) -> tuple[settings, Counter
     return chosen, seen
 
 
-@contextmanager
-def _on_sqlite(opened: tuple[Path, World], folder: Path) -> Iterator[Callable[[], World]]:
+Make = Callable[[], AbstractContextManager[World]]
+
+
+def _on_sqlite(opened: tuple[Path, World], folder: Path) -> Make:
     path, first = opened
     template, names = folder / "staged.db", count()
     shutil.copy(path, template)
@@ -51,44 +53,54 @@ def _on_sqlite(opened: tuple[Path, World], folder: Path) -> Iterator[Callable[[]
     staged = set_up(first.copied(engine))
     engine.dispose()
 
-    def make() -> World:
-        engine = open_engine(str(shutil.copy(template, folder / f"world-{next(names)}.db")))
+    @contextmanager
+    def make() -> Iterator[World]:
+        copy = Path(shutil.copy(template, folder / f"world-{next(names)}.db"))
+        engine = open_engine(str(copy))
         event.listen(engine, "connect", _forget_power_cuts)
-        return staged.copied(engine)
+        yield staged.copied(engine)
+        engine.dispose()
+        copy.unlink()  # that of a world in which something was found stays
 
-    yield make
+    return make
 
 
-@contextmanager
-def _on_postgres(server: URL, opened: tuple[str, World]) -> Iterator[Callable[[], World]]:
-    made: list[str] = []
-
-    def copy(template: str) -> str:
-        made.append(f"ctnh_worlds_{uuid4().hex}")
-        _run(server, f"CREATE DATABASE {made[-1]} TEMPLATE {template}")
-        return _text(server.set(database=made[-1]))
+def _on_postgres(server: URL, opened: tuple[str, World], leave: ExitStack) -> Make:
+    @contextmanager
+    def copy(template: str) -> Iterator[tuple[str, Engine]]:
+        name = f"ctnh_worlds_{uuid4().hex}"
+        _run(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+        engine = open_engine(_text(server.set(database=name)))
+        try:
+            yield name, engine
+        finally:
+            engine.dispose()
+            _run(server, f"DROP DATABASE {name} WITH (FORCE)")
 
     name, first = opened
-    engine = open_engine(copy(name))
+    template, engine = leave.enter_context(copy(name))
     staged = set_up(first.copied(engine))
-    engine.dispose()
-    yield lambda: staged.copied(open_engine(copy(made[0])))
-    for one in made:
-        _run(server, f"DROP DATABASE {one} WITH (FORCE)")
+    engine.dispose()  # nobody may be connected to what is copied
+
+    @contextmanager
+    def make() -> Iterator[World]:
+        with copy(template) as (_, engine):
+            yield staged.copied(engine)
+
+    return make
 
 
 @pytest.mark.parametrize("kind", ["sqlite", POSTGRES])
 def test_in_any_world_every_gram_is_in_one_place_and_every_refusal_leaves_no_trace(
     request: pytest.FixtureRequest, kind: str, tmp_path: Path
 ) -> None:
-    if kind == "sqlite":
-        making = _on_sqlite(request.getfixturevalue("sqlite_opened"), tmp_path)
-    else:
-        making = _on_postgres(
-            request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_opened")
-        )
     chosen, seen = _asked(request, kind)
-    with making as make:
+    with ExitStack() as leave:
+        if kind == "sqlite":
+            make = _on_sqlite(request.getfixturevalue("sqlite_opened"), tmp_path)
+        else:
+            server, opened = map(request.getfixturevalue, ("postgres_server", "postgres_opened"))
+            make = _on_postgres(server, opened, leave)
 
         class OfTheKind(Worlds):
             def __init__(self) -> None:
