@@ -12,6 +12,7 @@ from manifest.register import (
     judge_documents,
     judge_log,
     judge_parties,
+    judge_permits,
     judge_places,
     judge_status,
 )
@@ -23,6 +24,7 @@ _JUDGES: Judges = {
     **judge_log.JUDGES,
     **judge_parties.JUDGES,
     **judge_places.JUDGES,
+    **judge_permits.JUDGES,
     **judge_documents.JUDGES,
     **judge_status.JUDGES,
 }

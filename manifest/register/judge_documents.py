@@ -1,7 +1,7 @@
-"""Judging papers: permits and what changes them, approvals, plans, registrations, contracts, certificates."""
+"""Judging other papers: plans, registrations, contracts, test certificates, linkages of facilities."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 
 from ledger.errors import Problem, refuse
 from ledger.format.event import Event
@@ -15,19 +15,14 @@ from manifest.register.documents import (
     ContractAgreed,
     ContractMade,
     LinkageApproved,
-    PermitAmended,
     RegistrationReceived,
 )
 from manifest.register.entering import Judges
-from manifest.register.events import ApprovalGranted, PermitGranted, PermitLine, PlanDeclared
+from manifest.register.events import PlanDeclared
 from manifest.register.lookups import DISTRICTS_UNTIL, MAP_CHANGED_ON
 from manifest.register.views import CERTIFICATE, CONTRACT, LINKAGE, REGISTRATION, REGISTRATION_LINE
 from manifest.views import (
-    APPROVAL,
-    ORGANISATION,
     PERMIT,
-    PERMIT_LINE,
-    PERMIT_VEHICLE,
     PLAN_LINE,
     SITE,
 )
@@ -35,48 +30,6 @@ from manifest.vocabulary import PermitKind, Register, Role, local_date
 
 # How the list of codes marks waste that is hazardous above a threshold only.
 _BY_THRESHOLD = "*"
-
-
-def _permit(
-    reads: Reads, event: Event, body: PermitGranted, _keys: tuple[Key, ...], reference: Reference
-) -> list[Change]:
-    confirmed, problems = entering.word_of(event, [body.party], body.document_sha256, "/body/party")
-    problems += entering.period(body)
-    if reads.one(ORGANISATION, party=body.party) is None:
-        problems.append(Problem("manifest.party_unknown", "/body/party"))
-    if reads.one(PERMIT, permit=body.permit) is not None:
-        problems.append(Problem("manifest.permit_known_already", "/body/permit"))
-    on = max(body.valid_from, min(body.valid_to, local_date(event.occurred_at)))
-    problems += _lines(body.lines, reference, on)
-    problems += _plates(body.vehicles)
-    refuse(problems)
-    row = {name: getattr(body, name) for name in ("party", "number", "valid_from", "valid_to")}
-    row |= {"permit_kind": body.permit_kind.value, "traceability_break": body.traceability_break}
-    row |= {"confirmed": confirmed, "dated": False, "seq": SEQ}
-    changes: list[Change] = [Insert(PERMIT, {"permit": body.permit, **row})]
-    changes += _line_rows(body.permit, body.lines, body.valid_from, confirmed=confirmed)
-    changes += _vehicle_rows(body.permit, body.vehicles, body.valid_from, confirmed=confirmed)
-    return [*changes, *entering.confirmation(event, Register.PERMIT, body.permit, body.document_sha256)]
-
-
-def _approval(
-    reads: Reads, event: Event, body: ApprovalGranted, _keys: tuple[Key, ...], _reference: Reference
-) -> list[Change]:
-    both = [body.carrier, body.facility]
-    confirmed, problems = entering.word_of(event, both, body.document_sha256, "/body/carrier")
-    problems += entering.period(body)
-    for name in ("carrier", "facility"):
-        if reads.one(ORGANISATION, party=getattr(body, name)) is None:
-            problems.append(Problem("manifest.party_unknown", f"/body/{name}"))
-    if reads.one(APPROVAL, approval=body.approval) is not None:
-        problems.append(Problem("manifest.approval_known_already", "/body/approval"))
-    refuse(problems)
-    names = ("approval", "carrier", "facility", "number", "valid_from", "valid_to")
-    row = {name: getattr(body, name) for name in names}
-    return [
-        Insert(APPROVAL, {**row, "confirmed": confirmed, "seq": SEQ}),
-        *entering.confirmation(event, Register.APPROVAL, body.approval, body.document_sha256),
-    ]
 
 
 def _plan(
@@ -104,75 +57,6 @@ def _plan(
         )
         for line in body.lines
     ]
-
-
-def _amended(
-    reads: Reads, event: Event, body: PermitAmended, _keys: tuple[Key, ...], reference: Reference
-) -> list[Change]:
-    """Judge an amendment: whole lists of lines and vehicles that follow those before, or another last day."""
-    permit = reads.one(PERMIT, permit=body.permit)
-    if permit is None:
-        refuse([Problem("manifest.permit_unknown", "/body/permit")])
-    assert permit is not None
-    confirmed, problems = entering.word_of(event, [permit["party"]], body.document_sha256, "/body/permit")
-    if (body.lines, body.vehicles, body.valid_to) == (None, None, None):
-        problems.append(Problem("manifest.nothing_changes", "/body"))
-    if body.valid_to is not None and body.valid_to < body.valid_from:
-        problems.append(Problem("manifest.period_empty", "/body/valid_to"))
-    problems += _lines(body.lines or (), reference, body.valid_from)
-    problems += _plates(body.vehicles or ())
-    lines, vehicles = (reads.rows(table, permit=body.permit) for table in (PERMIT_LINE, PERMIT_VEHICLE))
-    followed = [*(lines if body.lines is not None else ()), *(vehicles if body.vehicles is not None else ())]
-    latest = max([permit["valid_from"], *(row["valid_from"] for row in followed)])
-    if body.valid_from <= latest:
-        facts = {"latest": latest.isoformat()}
-        problems.append(Problem("manifest.change_out_of_order", "/body/valid_from", facts))
-    refuse(problems)
-    changes: list[Change] = []
-    until = {"valid_to": body.valid_from - timedelta(days=1)}
-    for table, rows, made in (
-        (PERMIT_LINE, lines, body.lines),
-        (PERMIT_VEHICLE, vehicles, body.vehicles),
-    ):
-        if made is not None:
-            open_rows = [row for row in rows if row["valid_to"] is None]
-            changes += [Put(table, entering.key_of(table, row), until) for row in open_rows]
-    changes += _line_rows(body.permit, body.lines or (), body.valid_from, confirmed=confirmed)
-    changes += _vehicle_rows(body.permit, body.vehicles or (), body.valid_from, confirmed=confirmed)
-    # Once its holder has amended it, something of the permit rests on the holder's word.
-    row = {"valid_to": body.valid_to or permit["valid_to"], "confirmed": permit["confirmed"] and confirmed}
-    changes.append(Put(PERMIT, {"permit": body.permit}, {**row, "dated": True, "seq": SEQ}))
-    return changes
-
-
-def _lines(lines: Sequence[PermitLine], reference: Reference, on: date) -> Iterator[Problem]:
-    for index, line in enumerate(lines):
-        yield from rules.waste_code(reference, line.code, on, f"/body/lines/{index}/code")
-        yield from rules.methods(reference, line.methods, on, f"/body/lines/{index}/methods")
-    if len({line.code for line in lines}) != len(lines):
-        yield Problem("manifest.line_repeated", "/body/lines")
-
-
-def _plates(vehicles: Sequence[str]) -> Iterator[Problem]:
-    for index, plate in enumerate(vehicles):
-        yield from rules.plate(plate, f"/body/vehicles/{index}")
-
-
-def _line_rows(
-    permit: str, lines: Sequence[PermitLine], valid_from: date, *, confirmed: bool
-) -> Iterator[Change]:
-    named = {"permit": permit, "valid_from": valid_from, "valid_to": None, "confirmed": confirmed}
-    for line in lines:
-        told = {"code": line.code, "methods": ",".join(line.methods), "mass_g_year": line.mass_g_year}
-        yield Insert(PERMIT_LINE, {**named, **told})
-
-
-def _vehicle_rows(
-    permit: str, vehicles: Sequence[str], valid_from: date, *, confirmed: bool
-) -> Iterator[Change]:
-    named = {"permit": permit, "valid_from": valid_from, "valid_to": None, "confirmed": confirmed}
-    for plate in sorted(set(vehicles)):
-        yield Insert(PERMIT_VEHICLE, {**named, "plate": plate})
 
 
 def _registration(
@@ -332,9 +216,6 @@ def _treats(reads: Reads, party: str, on: date) -> set[str]:
 
 
 JUDGES: Judges = {
-    PermitGranted: _permit,
-    PermitAmended: _amended,
-    ApprovalGranted: _approval,
     PlanDeclared: _plan,
     RegistrationReceived: _registration,
     ContractMade: _contract,
