@@ -19,7 +19,7 @@ from ledger.format.trust import Trust
 from ledger.publishing.guard import Guard
 from ledger.report import Report
 from ledger.storage.db import Reader, open_engine, reading
-from ledger.storage.store import CHECKPOINT, ENTRY, HEAD, KEY, SEALED, STREAM, TILE, rows
+from ledger.storage.store import CHECKPOINT, ENTRY, HEAD, KEY, LOG, SEALED, STREAM, TILE, rows
 from ledger.verifying.verify import verify
 from tests.ledger.tampering import covered, unfenced
 from tests.ledger.test_verify import HOSTILE, LOG_KEYS, TAMPERS, TRUST, at
@@ -93,6 +93,12 @@ FURTHER: dict[str, Callable[[Connection], object]] = {
     "tables emptied": tables_emptied,
     "signed by others": signed_by_others,
     "signed too far": signed_too_far,
+    "stream of the opening": at(ENTRY, 0, stream=99),
+    "stream_seq of the opening": at(ENTRY, 0, stream_seq=1),
+    "key of the opening": at(ENTRY, 0, key=1),
+    "another log of no entries": lambda connection: connection.execute(
+        insert(LOG), {"log": 0, "origin": "second.example/log"}
+    ),
 }
 TRUSTS = {
     "of the log": TRUST,

@@ -51,7 +51,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "checkpoint": ("checkpoint",),
     "readback": ("readback",),
     "leaves": ("told", "verify not byte", "fast"),
-    "steps": ("told not zeroblob", "beside", "verify not byte"),
+    "steps": ("beside", "told not zeroblob", "anchor", "schema", "verify not byte"),
     "scan": ("fast not anywhere and not other_processes", "verify not byte", "fast anywhere"),
     "fast": ("fast not anywhere and not other_processes", "fast anywhere or other_processes"),
     "incremental": ("incremental",),
