@@ -16,6 +16,7 @@ from manifest.acts import read_stored
 from manifest.body import Body
 from manifest.events import Registered
 from manifest.lots.views import BATCH, LOT_SHARE
+from manifest.obligation_views import OBLIGATION, OBLIGATION_LOT
 from manifest.reconcile.ratio import ratio
 from manifest.reference import default
 from manifest.replay import audit
@@ -33,6 +34,9 @@ Act = tuple[int, Event, Body]
 def after(world: World, seq: int, event: Event) -> None:
     """Hold an act that was just recorded against the journal: sums, balances, and where it may book."""
     made = world.rows(POSTING, seq=seq)
+    if credits_nobody(event):
+        credited = {"treated_service", "self_treated"} & {row["account"] for row in made if row["grams"] > 0}
+        assert not credited, f"{event.kind} counts as {credited}"
     sums: Counter[str] = Counter()
     for row in made:
         sums[row["lot"]] += row["grams"]
@@ -44,6 +48,14 @@ def after(world: World, seq: int, event: Event) -> None:
         direct = [row for row in made if row["manifest"] == event.stream or row["lot"] == event.stream]
         places = {row["place"] for row in direct if row["account"] in {"treated_service", "interim"}}
         assert places <= own, f"{event.kind} of {event.actors[0].party} books at {places}"
+
+
+def credits_nobody(event: Event) -> bool:
+    """Tell whether an act is one of treatment that no permit here covers, or that ends no waste."""
+    if event.kind in {"lot.treated.v1", "generation.self_treated.v1"}:
+        return event.body.get("permit") is None
+    parts = event.body.get("parts", ()) if event.kind == "manifest.treated.v1" else ()
+    return bool(parts) and all(part["methods"] in (["OH"], ["SC"]) for part in parts)
 
 
 def balances(world: World, lot: str) -> None:
@@ -66,10 +78,13 @@ def in_the_end(world: World) -> None:
         report = verify(reader, further=(audit(default()),))
     assert {finding.code for finding in report.findings} <= {"ledger.no_checkpoint"}, report.findings
     lots = {row["lot"]: row for row in world.rows(LOT)}
-    for lot in lots:
+    for lot, row in lots.items():
         balances(world, lot)
+        homes = {one["place"] for one in world.rows(POSTING, lot=lot, account=Account.STORED.value)}
+        assert homes == {row["site"]}, f"{lot} is stored at {homes}"
     for row in world.rows(MANIFEST_LINE):
         line(world, row)
+    obligations(world)
     permits(world, acts)
     shares(world, lots)
     ended = fates(world, acts, lots)
@@ -109,6 +124,32 @@ def line(world: World, row: Row) -> None:
         assert found["stored"] == -row["declared_g"]
     if manifest["completed_at"] is not None and not row["batched_g"]:
         assert found["at_facility"] == found["interim"] == 0, f"{where}: nothing is left at the facility"
+
+
+def obligations(world: World) -> None:
+    """Hold what is owed against what was refused: nothing refused is forgotten, and none of it owed twice."""
+    owed = {(row["manifest"], row["line"], row["stage"]): row for row in world.rows(OBLIGATION)}
+    for row in world.rows(MANIFEST_LINE):
+        for stage, grams in ((1, row["refused_g"]), (2, row["second_refused_g"])):
+            known = owed.pop((row["manifest"], row["line"], stage), None)
+            assert (0 if known is None else known["grams"]) == grams, f"{row['manifest']}: owed"
+            if known is not None and stage == 1:
+                back = grams > 0 and row["returned_g"] == grams
+                assert back == (known["state"] in {"returned", "ended", "settled"}), known
+    assert not owed, "something is owed that no line refused"
+    for row in world.rows(OBLIGATION):
+        parts = world.rows(OBLIGATION_LOT, obligation=row["obligation"])
+        assert sum(part["grams"] for part in parts) <= row["grams"], row
+        if row["state"] == "ended":
+            gone = sum(
+                max(-_grams(world, part["lot"], SOURCE_NAMES) - _grams(world, part["lot"], ENDS), 0)
+                for part in parts
+            )
+            assert (row["left_g"], gone) == (0, 0), f"{row['obligation']}: ended, and {gone} g are left"
+
+
+def _grams(world: World, lot: str, accounts: set[str]) -> int:
+    return sum(row["grams"] for row in world.rows(BALANCE, lot=lot) if row["account"] in accounts)
 
 
 def permits(world: World, acts: list[Act]) -> None:

@@ -11,6 +11,7 @@ from manifest.body import Body
 from manifest.cases import events as c
 from manifest.cases.parts import LineDisposed, LineMoved, LineReceived, Listed
 from manifest.consignment import Line, Manifest
+from manifest.obligation_views import OBLIGATION, OBLIGATION_LOT
 from manifest.views import MANIFEST, MANIFEST_LINE
 from manifest.vocabulary import Role, Status
 from tests.manifest.cases.helpers import HASH, on_paper
@@ -37,7 +38,13 @@ class ManifestPlayer(LotPlayer):
             rounds = sorted({row["round"] for row in self.world.rows(MANIFEST) if row["round"]})
             fields["round"] = self.one_of([*rounds, self.world.id()])
         also = ("site:household",) if kind == "listed" else ()
-        lines = self._lines(str(fields["site"]), also, second=kind == "second")
+        owed = self.world.rows(OBLIGATION, generator=str(fields["generator"]), state="returned")
+        if owed and not also and self.chance(2):
+            one = self.one_of(sorted(owed, key=lambda row: str(row["obligation"])))
+            fields["settles"] = (one["obligation"],)
+            lines = self._lines_of(str(fields["site"]), one)
+        else:
+            lines = self._lines(str(fields["site"]), also, second=kind == "second")
         if not lines:
             return None
         drawn = {draw.lot for one in lines for draw in one["lots"]}
@@ -51,6 +58,18 @@ class ManifestPlayer(LotPlayer):
             body = replace(body, on_paper=on_paper(body.generator), paper_number=paper)
             who = (body.generator, Role.GENERATOR, body.facility)
         return Move(body=body, who=(who,), stream=self.world.id())
+
+    def _lines_of(self, site: str, owed: Row) -> list[dict[str, Any]]:
+        """Return lines that take away all that is left of the lots of a refusal."""
+        lots = {row["lot"] for row in self.world.rows(OBLIGATION_LOT, obligation=owed["obligation"])}
+        by_code: dict[str, list[e.Draw]] = {}
+        for row in self.stock(site):
+            if row["lot"] in lots:
+                by_code.setdefault(row["code"], []).append(e.Draw(lot=row["lot"], mass_g=row["grams"]))
+        return [
+            line(n, code=code, mass_g=sum(draw.mass_g for draw in draws), lots=tuple(draws))
+            for n, (code, draws) in enumerate(sorted(by_code.items()), start=1)
+        ]
 
     def _lines(self, site: str, also: tuple[str, ...], *, second: bool) -> list[dict[str, Any]]:
         found = self.stock(site, *also)

@@ -69,7 +69,7 @@ CASES: dict[str, dict[str, Any]] = {
     "back": PLAIN | FETCHED | {"generator": OTHER_FACILITY, "site": "site:facility-2"},
 }  # fmt: skip
 # Between facilities goes what came out of batches, so that it grows deep.
-KINDS = (*CASES, "plain", "second", "round", "out", "out", "back", "back")
+KINDS = (*CASES, "plain", "second", "second", "second", "round", "round", "out", "out", "back", "back")
 
 
 def set_up(world: World) -> World:
