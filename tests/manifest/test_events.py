@@ -18,8 +18,10 @@ from ledger.format import canonical
 from manifest import events as e
 from manifest.body import MOST_G, Body
 from manifest.cases.events import Contested
+from manifest.claims.events import CLAIM_EVENTS
 from manifest.events import EVENTS, GENERATION_EVENTS, MANIFEST_EVENTS, read_body
 from manifest.lots.events import BATCH_EVENTS
+from manifest.outages.events import OUTAGE_EVENTS
 from manifest.register import events as r
 from manifest.register.documents import DOCUMENT_EVENTS
 from manifest.register.events import REGISTER_EVENTS
@@ -97,6 +99,8 @@ def test_kinds_are_named_once_with_a_version() -> None:
         *PARTY_EVENTS,
         *PLACE_EVENTS,
         *DOCUMENT_EVENTS,
+        *CLAIM_EVENTS,
+        *OUTAGE_EVENTS,
         Contested,
         e.PdfIssued,
     )
