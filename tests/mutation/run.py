@@ -300,7 +300,7 @@ def main(arguments: Sequence[str]) -> int:
         found: Verdicts = {mutant.name: kept.get(mutant.name) for mutant in mutants(parsed(module))}
         for test in TESTS[module]:
             for name, killed in judge(module, test, {name for name in found if not found[name]}):
-                found[name] = killed
+                found[name] = killed or (False if test == TESTS[module][-1] else None)
                 keep(module, found)
                 if not killed:
                     print(f"  test_{test} does not notice {name}", flush=True)  # noqa: T201
