@@ -39,7 +39,7 @@ from tests.mutation.report import (
     unexplained,
 )
 
-AT_ONCE = 1
+AT_ONCE = 2
 SECONDS, TIMES = 0.3, 3.0  # of processor time: so many, beyond so many times what the tests take
 MEMORY = 6 << 30
 
