@@ -219,10 +219,12 @@ class Worlds(RuleBasedStateMachine):
                     **entry, valid_from=self.world.today, valid_to=self.world.today + days, reason="Kiểm tra"
                 )
             case 1:
+                ends = player.one_of(
+                    ((Register.APPROVAL, "approval:carrier-2:facility"), (Register.PERMIT, "permit:small"))
+                )
                 body = p.EntryEnded(
-                    register=Register.APPROVAL, entry="approval:carrier-2:facility",
-                    last_day=self.world.today, reason="Hết liên kết",
-                )  # fmt: skip
+                    register=ends[0], entry=ends[1], last_day=self.world.today, reason="Hết hiệu lực"
+                )
             case _:
                 body = p.EntryResumed(**entry, valid_from=self.world.today)
         self.play(Move(body=body, who=((AUTHORITY, Role.AUTHORITY),), stream=str(stream_of(body))))
