@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from api import acting
 from api.acting import Desk, Done, act, begin, in_request, kept_kid, role_in
 from api.answers import Json
+from api.correcting import new_lots
 from api.deps import Asked, TheDesk, Writes
 from api.reading import Given, secrets_as_json
 from api.registering import record
@@ -24,6 +25,7 @@ from ledger.storage.db import Reader, reading
 from ledger.storage.store import one
 from manifest import body as bodies
 from manifest import events as e
+from manifest.correcting.events import CorrectionRequested, CorrectionWithdrawn
 from manifest.views import ACT, ORGANISATION
 
 router = APIRouter(prefix="/manifests", tags=["manifests"])
@@ -165,10 +167,13 @@ def _perform(desk: Desk, kind: str, manifest: str, given: Given, new: str | None
     with in_request():
         with reading(desk.home.engine) as reader:
             desk.view(reader).manifest(manifest)
-        if new is not None and new not in given.fields:
+            lots = new_lots(desk, reader, manifest, given) if kind == e.CorrectionProposed.kind else None
+        made: dict[str, Any] = {} if new is None or new in given.fields else {new: uuid7(desk.home.clock())}
+        made |= {} if lots is None else {"lots": lots}
+        if made:
             if (done := acting.repeated(desk, kind, given, manifest)) is not None:
                 return done
-            given = replace(given, fields={**given.fields, new: uuid7(desk.home.clock())})
+            given = replace(given, fields={**given.fields, **made})
         return act(desk, kind, given, stream=manifest)
 
 
@@ -183,6 +188,15 @@ for _path, _event, _words in (
 ):
     _act_route(_path, _event, _words)
 _act_route("/corrections", e.CorrectionProposed, "State what should have been written.", new="correction")
+_act_route(
+    "/correction-requests",
+    CorrectionRequested,
+    "Say what you want corrected, as an authority; a proposal that names it answers it.",
+    new="request",
+)
+_act_route(
+    "/corrections/{correction}/withdrawal", CorrectionWithdrawn, "Take a correction back that you proposed."
+)
 _act_route(
     "/corrections/{correction}/consent",
     e.CorrectionConsented,
