@@ -214,5 +214,5 @@ def _key(reads: Reads, event: Event, body: Body, index: int, key: Key) -> Iterat
         return
     if not stands_on_paper(body, actor.party):
         yield Problem("manifest.mandate_missing", f"/actors/{index}/kid", {"party": actor.party})
-    elif not may_enter(reads, event, body, key.party):
+    elif not may_enter(reads, event, body, key.party, actor.role):
         yield Problem("manifest.helper_not_allowed", f"/actors/{index}/kid", {"party": key.party})

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path
 from api.acting import Desk, Done, act, begin, in_request, kept_kid, role_in
 from api.answers import Json
 from api.deps import Asked, ReadOnly, TheDesk, Writes
+from api.paging import Cursor, Limit, page
 from api.reading import Given, secrets_as_json
 from api.routes.events import answered
 from api.schemas import PartialOut, ReceiptOut, partial, takes, takes_object
@@ -118,18 +119,20 @@ async def contest(seq: Annotated[int, Path(ge=0)], pool: Writes, desk: TheDesk, 
 
 
 @router.get("/entered-acts")
-def list_entered(read: ReadOnly) -> Json:
+def list_entered(read: ReadOnly, cursor: Cursor = None, limit: Limit = 50) -> Json:
     """List the acts that others entered for you, the newest first, and whether they are contested."""
     with read() as view:
-        contested = {row["act_seq"]: row for row in rows(view.reader, CONTEST, log=view.log)}
         query = ENTERED_ACT.select().where(ENTERED_ACT.c.log == view.log, *view.own(ENTERED_ACT.c.party))
-        found = view.reader.execute(query.order_by(ENTERED_ACT.c.seq.desc()).limit(1000)).mappings()
-        items = [
+        found = page(view.reader, query, ENTERED_ACT.c.seq, cursor, limit)
+        of = CONTEST.c.act_seq.in_([row["seq"] for row in found["items"]])
+        contests = view.reader.execute(CONTEST.select().where(CONTEST.c.log == view.log, of)).mappings()
+        contested = {row["act_seq"]: row["reason"] for row in contests}
+        found["items"] = [
             {name: value for name, value in row.items() if name != "log"}
-            | {"contested": row["seq"] in contested}
-            for row in found
+            | {"contested": row["seq"] in contested, "contest": contested.get(row["seq"])}
+            for row in found["items"]
         ]
-    return Json({"items": items})
+    return Json(found)
 
 
 @router.get("/rounds/{round_id}/shares")

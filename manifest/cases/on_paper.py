@@ -26,16 +26,17 @@ def stands_on_paper(body: Body, party: str) -> bool:
     return isinstance(body, Signed) and any(one.party == party for one in body.on_paper)
 
 
-def may_enter(reads: Reads, event: Event, body: Body, helper: str) -> bool:
-    """Tell whether a party may enter an act that another signed by hand.
+def may_enter(reads: Reads, event: Event, body: Body, helper: str, role: str) -> bool:
+    """Tell whether a party may enter an act that another signed by hand in a role.
 
     In a manifest an authority and whoever takes part; elsewhere an authority, who carries, who treats, and
-    who keeps a collection point.
+    who keeps a collection point. What a facility accepts and treats counts for the ratio, so nobody but an
+    authority enters that for it.
     """
     row = reads.one(ORGANISATION, party=helper)
     roles = set() if row is None else set(row["roles"].split(","))
-    if Role.AUTHORITY in roles:
-        return True
+    if Role.AUTHORITY in roles or role == Role.TREATMENT_FACILITY:
+        return Role.AUTHORITY in roles
     if isinstance(body, Registered):
         parties = {body.generator, body.facility, *(carrier.party for carrier in body.carriers)}
         return helper in parties or (body.second is not None and helper == body.second.party)

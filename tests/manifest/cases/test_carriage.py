@@ -120,6 +120,15 @@ def test_a_load_in_several_vehicles_is_brought_into_one_before_it_changes_hands(
     assert world.row(MANIFEST)["vehicle_plate"] == OTHER_PLATE
 
 
+def test_a_holder_changes_the_vehicle_of_the_whole_load_and_signs_once(world: World) -> None:
+    world.register().hand_over()
+    again = e.HandedOver(leg=2, giver=CARRIER, taker=CARRIER, vehicle_plate=OTHER_PLATE)
+    world.act(again, (CARRIER, Role.TRANSPORTER), stream=world.manifest)
+    shown = world.row(MANIFEST)
+    assert (shown["holder"], shown["vehicle_plate"], shown["vehicles"]) == (CARRIER, OTHER_PLATE, 1)
+    assert world.grams(Account.IN_TRANSIT, place=CARRIER) == HALF
+
+
 def test_a_corrected_plate_is_the_one_that_arrives(world: World) -> None:
     world.register().hand_over()
     move(world, (1, 1000))

@@ -144,6 +144,28 @@ def test_a_stranger_enters_no_manifest_for_others(world: World) -> None:
     )
 
 
+def test_nobody_but_an_authority_enters_what_a_facility_accepts(world: World) -> None:
+    world.register().hand_over().arrive().weigh(HALF)
+    decided = (e.LineDecided(line=1, accepted_g=HALF, refused_g=0),)
+    body = e.Accepted(lines=decided, on_paper=on_paper(FACILITY))
+
+    def enter(helper: str) -> None:
+        world.act(body, (FACILITY, Role.TREATMENT_FACILITY, helper), stream=world.manifest)
+
+    assert refuses(world, lambda: enter(CARRIER)) == [("manifest.helper_not_allowed", "/actors/0/kid")]
+    enter(AUTHORITY)
+    assert world.row(ACT, kind=body.kind)["assurance"] == -1
+
+
+def test_the_giver_signs_alone_for_a_taker_on_paper(world: World) -> None:
+    world.register()
+    body = e.HandedOver(
+        leg=1, giver=GENERATOR, taker=CARRIER, vehicle_plate=PLATE, on_paper=on_paper(CARRIER)
+    )
+    world.act(body, AS_GENERATOR, stream=world.manifest)
+    assert world.row(MANIFEST)["holder"] == CARRIER
+
+
 def entered(world: World) -> int:
     """Return the entry of a registration that the facility entered for the generator."""
     world.manifest = world.id()
