@@ -149,7 +149,7 @@ class Machine(RuleBasedStateMachine):
         stored = self.sealed()
         if any(self.world.subjects.is_destroyed(subject) for subject in stored.values()):
             codes.add("ledger.vault_key_missing")
-        if self.life.promised() - stored.keys():
+        if self.life.lost:
             codes.add("ledger.vault_value_missing")
         return frozenset(codes)
 
@@ -656,16 +656,20 @@ class Machine(RuleBasedStateMachine):
         assert (done.start, done.stop) == (start, head.size)
         life.leaves = list(life.signed)
         self.again()
-        self.lost_values()
+        self.lost_values(start)
 
-    def lost_values(self) -> None:
+    def lost_values(self, start: int) -> None:
         """Personal values do not come back: that is named, one by one, until an entry says they are gone."""
+        life = self.life
+        back = {name for one in life.given if one.seq >= start for name in one.event.commitments.values()}
+        life.lost = (life.promised() - self.sealed().keys()) & back
         report = self.verified()
         missing = [one for one in report.findings if one.code == "ledger.vault_value_missing"]
         names = sorted(finding.detail.removeprefix("commitment ") for finding in missing)
-        assert set(names) == self.life.promised() - self.sealed().keys()
-        for start in range(0, len(names), MAX_ERASED):
-            self._erase("person/lost", tuple(names[start : start + MAX_ERASED]))
+        assert set(names) == life.lost
+        for first in range(0, len(names), MAX_ERASED):
+            self._erase("person/lost", tuple(names[first : first + MAX_ERASED]))
+        life.lost = set()
 
     @precondition(
         lambda self: self.clean and self.life.trouble == "ledger.behind_guard" and len(self.lives) < 3
@@ -724,14 +728,13 @@ class Machine(RuleBasedStateMachine):
             size, note = publisher.publish(world.now())
             with reading(forged) as reader:
                 leaves = [entry.hash for entry in entries(reader, world.log)]
-                common = life.common(leaves)
                 trust = world.trust
                 kept = Trust(trust.origin, trust.log_keys, trust.root_kids, checkpoint=life.notes[-1])
                 assert verify(reader, trust=trust, guard=guard).ok
                 agreed = leaves[: len(life.signed)] == life.signed
                 assert verify(reader, trust=kept).ok == agreed
                 assert verify(reader, trust=trust, guard=life.guard).ok == agreed
-                if life.witnessed > common or (not agreed and life.witnessed > len(backup.leaves)):
+                if leaves[: life.witnessed] != life.signed[: life.witnessed]:
                     read = tile_reader(reader, world.log)
                     proof = consistency(read, life.witnessed, size) if size > life.witnessed else ()
                     request = Request(life.witnessed, proof, note).to_bytes()
@@ -783,28 +786,32 @@ class Machine(RuleBasedStateMachine):
 
     def every_kind(self) -> None:
         """Whatever a life has come to: each kind of change to what is left of it is seen, on both ways."""
-        life, world, trust = self.life, self.world, self.trust
+        life = self.life
         if life.trouble is None:
             self.settles()
         if self.owing:
             return
-        before, spared, kinds = everything(self.engine), self.spared(), [*KINDS]
+        kinds = [*KINDS]
         every = 6 if len(life.leaves) > SHORT else 2  # the walk takes its time; other lives try the others
-        kinds = kinds[life.leaves[-1][0] % every :: every]
-        for n, kind in enumerate(kinds):
-            chosen = life.leaves[-1][n % 32] + 256 * n, life.leaves[-1][(n + 7) % 32]
-            with (
-                suppress(Nothing, IntegrityError),
-                tried(self.engine, kind, world.log, chosen, spared) as reader,
-            ):
-                after = seen_by(reader)
-                report = verify(reader, trust=trust, subjects=world.subjects, policy=self.policy)
-                assert report.ok == (not shows(before, after, world.log)), (kind, report.findings)
-                assert "ledger.verifiers_disagree" not in {one.code for one in report.findings}, kind
-                if len(self.lives) == 1:
-                    walk = _Careful(reader, life.origin, trust).knowing(None, world.subjects, self.policy)
-                    walk.walk()
-                    assert report.ok == (not walk.found), (kind, walk.findings)
+        for n, kind in enumerate(kinds[life.leaves[-1][0] % every :: every]):
+            self.is_seen(kind, life.leaves[-1][n % 32] + 256 * n, life.leaves[-1][(n + 7) % 32])
+
+    def is_seen(self, kind: str, one: int, two: int) -> None:
+        """Change something, verify, and undo it: it is seen, on both ways, exactly when it must be."""
+        life, world, trust = self.life, self.world, self.trust
+        before, spared = everything(self.engine), self.spared()
+        with (
+            suppress(Nothing, IntegrityError),
+            tried(self.engine, kind, world.log, (one, two), spared) as reader,
+        ):
+            after = seen_by(reader)
+            report = verify(reader, trust=trust, subjects=world.subjects, policy=self.policy)
+            assert report.ok == (not shows(before, after, world.log)), (kind, report.findings)
+            assert "ledger.verifiers_disagree" not in {finding.code for finding in report.findings}, kind
+            if len(self.lives) == 1:
+                walk = _Careful(reader, life.origin, trust).knowing(None, world.subjects, self.policy)
+                walk.walk()
+                assert report.ok == (not walk.found), (kind, walk.findings)
         assert everything(self.engine) == before
 
     def others(self, now: Rows) -> None:

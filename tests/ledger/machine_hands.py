@@ -64,16 +64,19 @@ def seen_by(connection: Connection) -> Rows:
 def shows(before: Rows, after: Rows, current: int) -> bool:
     """Tell whether the verifier must see a change from within the database.
 
-    It cannot see that a checkpoint is gone that no witness cosigned, as long as another is there (the guard
-    and whoever was shown it can), nor that a witness's line is gone (whoever counts witnesses can).
+    It cannot see that a checkpoint is gone, as long as another is there and no line of a witness is left
+    under it (the guard and whoever was shown it can), nor that a witness's line is gone (whoever counts
+    witnesses can).
     """
     before, after = dict(before), dict(after)
-    names, gone = CHECKPOINT.name, before[CHECKPOINT.name] - after[CHECKPOINT.name]
-    if after[names] <= before[names] and (not gone or any(row[0] == current for row in after[names])):
-        after[names] = before[names]
-    name = COSIGNATURE.name
-    if after[name] <= before[name] and not any(row[:2] in {one[:2] for one in gone} for row in after[name]):
-        after[name] = before[name]
+    notes, lines = CHECKPOINT.name, COSIGNATURE.name
+    gone = {row[:2] for row in before[notes] - after[notes]}
+    left = any(row[:2] in gone for row in after[lines])
+    another = not gone or any(row[0] == current for row in after[notes])
+    if after[notes] <= before[notes] and another and not left:
+        after[notes] = before[notes]
+    if not after[lines] - before[lines]:
+        after[lines] = before[lines]
     return before != after
 
 
@@ -301,17 +304,23 @@ def _anchor_more(hand: Hand) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of change; ``lasting`` when nothing that the program does later can make it good."""
+    """A kind of change; ``lasting`` when nothing that the program does later can make it good.
+
+    ``ways`` is how many columns there are to choose from.
+    """
 
     change: Change
     lasting: bool = False
     before: bool = True  # also seen in a log that the current one goes on from
+    ways: int = 1
 
 
 KINDS: dict[str, Kind] = {
-    "entry bytes": Kind(_column(ENTRY, "event", "signatures"), lasting=True),
+    "entry bytes": Kind(_column(ENTRY, "event", "signatures"), lasting=True, ways=2),
     "entry header": Kind(_column(ENTRY, "header"), lasting=True),
-    "entry number": Kind(_column(ENTRY, "stream", "stream_seq", "key", "idem", "recorded_at"), lasting=True),
+    "entry number": Kind(
+        _column(ENTRY, "stream", "stream_seq", "key", "idem", "recorded_at"), lasting=True, ways=5
+    ),
     "entry gone": Kind(_gone(ENTRY), lasting=True),
     "entry elsewhere": Kind(_moved(ENTRY), lasting=True),
     "entries swapped": Kind(_swapped, lasting=True),
@@ -322,12 +331,12 @@ KINDS: dict[str, Kind] = {
     "tile longer": Kind(_longer),
     "tile gone": Kind(_gone(TILE)),
     "tile more": Kind(_tile_more),
-    "head": Kind(_column(HEAD, "size", "hash", "recorded_at")),
+    "head": Kind(_column(HEAD, "size", "hash", "recorded_at"), ways=3),
     "head gone": Kind(_gone(HEAD)),
-    "stream": Kind(_column(STREAM, "name", "length", "head")),
+    "stream": Kind(_column(STREAM, "name", "length", "head"), ways=3),
     "stream gone": Kind(_gone(STREAM)),
     "stream more": Kind(_stream_more),
-    "key": Kind(_column(KEY, "kid", "party", "custody", "public_key", "since", "counted")),
+    "key": Kind(_column(KEY, "kid", "party", "custody", "public_key", "since", "counted"), ways=6),
     "key gone": Kind(_gone(KEY)),
     "key more": Kind(_key_more),
     "key revived": Kind(_revived),
@@ -335,7 +344,7 @@ KINDS: dict[str, Kind] = {
     "checkpoint of another size": Kind(_note_of_another_size),
     "checkpoint gone": Kind(_gone(CHECKPOINT), before=False),
     "checkpoints gone": Kind(_every_note, before=False),
-    "cosignature": Kind(_column(COSIGNATURE, "line", "name", "key_id")),
+    "cosignature": Kind(_column(COSIGNATURE, "line", "name", "key_id"), ways=3),
     "cosignature of another size": Kind(_line_of_another_size),
     "cosignature gone": Kind(_gone(COSIGNATURE), before=False),
     "cosignature elsewhere": Kind(_moved(COSIGNATURE)),

@@ -55,6 +55,7 @@ class Life:
     signed: list[bytes] = field(default_factory=list)
     states: list[tuple[State, list[bytes]]] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)  # commitments whose entries came back without the values
     exported: int = 0
     mirrored: int = 0
     witnessed: int = 0
@@ -101,11 +102,6 @@ class Life:
         if known and self.leaves[: known[-1]] != self.signed[: known[-1]]:
             return "ledger.forked"
         return "ledger.behind_guard" if len(self.signed) > len(self.leaves) else None
-
-    def common(self, leaves: Sequence[bytes]) -> int:
-        """Return how many first leaves are the log's too."""
-        pairs = zip(self.leaves, leaves, strict=False)
-        return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(self.leaves), len(leaves)))
 
 
 @dataclass(frozen=True, slots=True)

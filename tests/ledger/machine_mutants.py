@@ -1,27 +1,36 @@
 """Can the machine fail? Each defence of the ledger is taken away once, in a copy, and lives are led there.
 
-`python -m tests.ledger.machine_mutants` rewrites the table in `docs/state-machine.md`; it exits with 1 when a
-mutant survives.
+`python -m tests.ledger.machine_mutants [words]` takes those whose names hold one of the words, all without
+any, one after the other, and puts what came of it into the table of `docs/state-machine.md`. What each run
+printed is kept under `var/machine/`. First of all nothing is taken away: what fails then fails for another
+reason. Exits with 1 when a mutant survives or the code as it is fails.
 """
 
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ledger.machine_run import LED
+
 ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "docs" / "state-machine.md"
+KEPT = ROOT / "var" / "machine"
 BEGIN, END = "<!-- mutants -->", "<!-- end of mutants -->"
+COLUMNS = ("| taken away | in | lives | what went wrong |", "|---|---|---|---|")
+NOTHING = "nothing"
 LIVES, STEPS = 150, 40
 LONGEST_S = 1200
+TO_END_S = 60
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis")
 
 _PLACE = re.compile(r"^tests/ledger/machine\w*\.py:\d+: in (\w+)$", re.MULTILINE)
+_LED = re.compile(rf"^(\d+) {LED}$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +44,31 @@ class Mutant:
 
     def apply(self, copy: Path) -> None:
         """Change the copy; raise ValueError when the code no longer has that place."""
+        if self.name == NOTHING:
+            return
         path = copy / self.file
         text = path.read_text(encoding="utf-8")
         if text.count(self.old) != 1:
             raise ValueError(f"{self.name}: {self.file} has changed")
         path.write_text(text.replace(self.old, self.new), encoding="utf-8")
 
+    def row(self, done: "Done") -> str:
+        """Return the row of the table."""
+        survived = "nothing" if self.name == NOTHING else "**survived**"
+        file = f"`{self.file}`" if self.file else ""
+        return f"| {self.name} | {file} | {done.lives} | {done.wrong or survived} |"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How many lives were led, and what went wrong in the last of them; None when nothing did."""
+
+    lives: str
+    wrong: str | None
+
 
 MUTANTS = (
+    Mutant(NOTHING, "", "", ""),
     Mutant(
         "committed rows are not compared with the leaves before signing",
         "ledger/publishing/readback.py",
@@ -184,28 +210,43 @@ MUTANTS = (
 )
 
 
-def lives(mutant: Mutant) -> str | None:
-    """Lead lives of a log whose code is the mutant's; return what went wrong, None when nothing did."""
+def lead(mutant: Mutant, source: Path, kept: Path) -> Done:
+    """Lead lives of a log whose code is the mutant's; the file ``kept`` gets what the run prints."""
     with tempfile.TemporaryDirectory(prefix="ctnh-mutant-") as folder:
         copy = Path(folder) / "copy"
-        shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
+        shutil.copytree(source, copy)
         mutant.apply(copy)
         run = [sys.executable, "-m", "tests.ledger.machine_run", "--first", "--database", "sqlite"]
-        try:
-            done = subprocess.run(
+        with kept.open("w", encoding="utf-8") as output:
+            process = subprocess.Popen(
                 [*run, "--examples", str(LIVES), "--steps", str(STEPS)],
                 cwd=copy,
                 env=os.environ | {"PYTHONPATH": str(copy), "TMPDIR": folder},
-                capture_output=True,
-                text=True,
-                timeout=LONGEST_S,
-                check=False,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
+            in_time = _ends(process)
+    said = kept.read_text(encoding="utf-8")
+    led = _LED.search(said)
+    if led is None or (in_time and process.returncode not in {0, 1}):
+        raise RuntimeError(f"{mutant.name}: see {kept}")
+    wrong = _said(said) if in_time and process.returncode else None
+    return Done(led[1] if in_time else f"{led[1]} in {LONGEST_S} s", wrong)
+
+
+def _ends(process: subprocess.Popen[bytes]) -> bool:
+    """Wait until a run is over; tell whether it was in time. One that was not says how far it came."""
+    try:
+        process.wait(LONGEST_S)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(TO_END_S)
         except subprocess.TimeoutExpired:
-            return None
-    if done.returncode not in {0, 1}:
-        raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
-    return _said(done.stdout) if done.returncode else None
+            process.kill()
+            process.wait()
+        return False
+    return True
 
 
 def _said(output: str) -> str:
@@ -216,21 +257,33 @@ def _said(output: str) -> str:
     return " → ".join(f"`{name}`" for name in places) or "no report"
 
 
+def _put(row: str) -> None:
+    """Put a row into the table, in place of the one before of the same name."""
+    text = REPORT.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    table, after = rest.split(END)
+    rows = {line.split("|")[1].strip(): line for line in [*table.strip().splitlines()[2:], row]}
+    lines = [*COLUMNS, *(rows[mutant.name] for mutant in MUTANTS if mutant.name in rows)]
+    REPORT.write_text("\n".join([before + BEGIN, *lines, END]) + after, encoding="utf-8")
+
+
 def main() -> int:
     """Lead lives with each mutant, or with those whose names hold one of the arguments; write the table."""
-    chosen = [one for one in MUTANTS if not sys.argv[1:] or any(word in one.name for word in sys.argv[1:])]
-    rows = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for mutant, said in zip(chosen, pool.map(lives, chosen), strict=True):
-            rows.append(f"| {mutant.name} | `{mutant.file}` | {said or '**survived**'} |")
-            sys.stdout.write(f"{rows[-1]}\n")
+    words = sys.argv[1:]
+    chosen = [one for one in MUTANTS if not words or any(word in one.name for word in words)]
+    KEPT.mkdir(parents=True, exist_ok=True)
+    good = True
+    with tempfile.TemporaryDirectory(prefix="ctnh-mutants-") as folder:
+        source = Path(folder) / "source"
+        shutil.copytree(ROOT, source, ignore=NOT_COPIED)
+        for mutant in chosen:
+            done = lead(mutant, source, KEPT / f"{MUTANTS.index(mutant):02}.txt")
+            row = mutant.row(done)
+            sys.stdout.write(f"{row}\n")
             sys.stdout.flush()
-    if len(chosen) == len(MUTANTS):
-        text = REPORT.read_text(encoding="utf-8")
-        before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-        table = "\n".join(["| taken away | in | what went wrong |", "|---|---|---|", *rows])
-        REPORT.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
-    return 1 if any("**survived**" in row for row in rows) else 0
+            _put(row)
+            good = good and (done.wrong is None) == (mutant.name == NOTHING)
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

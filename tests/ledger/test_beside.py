@@ -87,6 +87,17 @@ def test_a_line_under_a_checkpoint_that_was_changed_is_one_finding(world: World)
     assert [one.code for one in found(world, trust=world.trust)] == ["ledger.note_malformed"]
 
 
+def test_a_checkpoint_is_missed_as_long_as_a_line_of_a_witness_is_left_under_it(world: World) -> None:
+    size, _ = world.checkpoint()
+    with in_hand(world.engine) as connection:
+        connection.execute(delete(CHECKPOINT).where(CHECKPOINT.c.size < size))
+    report = found(world, trust=world.trust)
+    assert {one.code for one in report} == {"ledger.cosignature_invalid"}
+    with in_hand(world.engine) as connection:
+        connection.execute(delete(COSIGNATURE))
+    assert not found(world, trust=world.trust)  # the guard, and whoever was shown it, know of it
+
+
 def test_new_lines_are_looked_at_on_top_of_a_state(world: World) -> None:
     with reading(world.engine) as reader:
         report, state = verify_new(reader, None, now=START, trust=world.trust, policy=policy())

@@ -14,16 +14,21 @@ from sqlalchemy import URL, Engine, make_url, text
 from ledger.storage.db import open_engine
 from tests.conftest import POSTGRES
 from tests.ledger.machine import Machine, sqlite_drop
+from tests.ledger.machine_run import Asked
+from tests.ledger.machine_written import written, written_long
 
 # Lives and steps of each: what every run affords. `python -m tests.ledger.machine_run` leads more.
 AFFORDED = {"sqlite": (8, 25), "postgres": (3, 20)}
 
 
-def _asked(request: pytest.FixtureRequest, kind: str) -> settings:
-    asked = getattr(request.config, "machine_lives", None)
-    lives, steps, makes_small = asked or (*AFFORDED[kind], False)
+def _asked(request: pytest.FixtureRequest) -> Asked | None:
+    return getattr(request.config, "machine_asked", None)
+
+
+def _settings(asked: Asked | None, kind: str) -> settings:
+    lives, steps = AFFORDED[kind] if asked is None else (asked.lives, asked.steps)
     # To make what was found small takes many lives more: the long run does that.
-    small = (Phase.shrink,) if makes_small else ()
+    small = (Phase.shrink,) if asked is not None and asked.small else ()
     return settings(
         max_examples=lives,
         stateful_step_count=steps,
@@ -62,18 +67,40 @@ def _on_postgres(server: URL, template: str) -> tuple[Callable[[], Engine], Call
     return make, drop
 
 
-@pytest.mark.parametrize("kind", ["sqlite", POSTGRES])
-def test_whatever_befalls_it_a_log_is_clean_or_convicted(
-    request: pytest.FixtureRequest, kind: str, tmp_path: Path
-) -> None:
+Made = Callable[[], Machine]
+
+
+@pytest.fixture(params=["sqlite", POSTGRES])
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def made(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> Made:
+    """What makes a machine on a database of its own, and counts for whoever asks."""
     if kind == "sqlite":
         make, drop = _on_sqlite(request.getfixturevalue("sqlite_template"), tmp_path)
     else:
         server, template = map(request.getfixturevalue, ("postgres_server", "postgres_template"))
         make, drop = _on_postgres(server, template)
+    asked = _asked(request)
 
-    class OfTheKind(Machine):
-        def __init__(self) -> None:
-            super().__init__(make, drop)
+    def counted() -> Machine:
+        if asked is not None:
+            asked.led += 1
+        return Machine(make, drop)
 
-    run_state_machine_as_test(OfTheKind, settings=_asked(request, kind))
+    return counted
+
+
+@pytest.mark.parametrize("lead", [written, written_long])
+def test_a_life_written_by_hand_reaches_every_check(made: Made, lead: Callable[[Machine], None]) -> None:
+    lead(made())
+
+
+def test_whatever_befalls_it_a_log_is_clean_or_convicted(
+    request: pytest.FixtureRequest, kind: str, made: Made
+) -> None:
+    asked = _asked(request)
+    run_state_machine_as_test(made, settings=_settings(asked, kind))  # type: ignore[arg-type]  # any factory will do
