@@ -305,7 +305,12 @@ def lifecycle_page() -> str:
         shown = " | ".join(f"→ `{to}`" if to else "–" for to in cells)
         made.append(f"| {label('event', act.kind, 'en')} | {shown} |")
     made += _fields()
-    made += ["\n## Acts\n", "| act | Vietnamese | signed by, in this order | posts |", "|---|---|---|---|"]
+    made += [
+        "\n## Acts\n",
+        "A party that signed by hand (`on_paper`) may be left out of the signers of an act of several, which",
+        "then has the lowest assurance. Giver and taker that are one party sign once.\n",
+    ]
+    made += ["| act | Vietnamese | signed by, in this order | posts |", "|---|---|---|---|"]
     for event in (*GENERATION_EVENTS, *BATCH_EVENTS, *MANIFEST_EVENTS):
         signed = "; then ".join(
             " or ".join(f"`{role}`" for role in _in_order(one)) for one in SIGNERS[event.kind]

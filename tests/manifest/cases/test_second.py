@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from ledger.errors import RuleBroken
 from manifest import events as e
 from manifest.cases import events as c
 from manifest.cases.parts import ARTICLE, GENERATOR_SIGNED, LineReceived, Second
+from manifest.quantity import LineMass, receive_second
+from manifest.quantity import forward as send_on
 from manifest.register import documents as d
 from manifest.register import events as r
 from manifest.views import ACT, MANIFEST, MANIFEST_LINE, MANIFEST_PARTY, PERMIT_USE, POSTING
@@ -249,6 +252,16 @@ def test_only_whole_and_untouched_lines_go_on(world: World) -> None:
     assert refuses(world, lambda: by(world, body, OTHER_FACILITY)) == [
         ("manifest.accepted_and_refused", "/body/lines/0")
     ]
+
+
+def test_only_what_is_on_the_way_is_weighed_at_the_second_scale() -> None:
+    line = LineMass(declared_g=10, net_g=10, accepted_g=10)
+    with pytest.raises(RuleBroken, match=r"manifest\.line_not_forwarded"):
+        receive_second(line, 10, 10, 0, "/body/lines/0")
+    there = receive_second(send_on(line, FACILITY, ""), 10, 4, 6, "")
+    assert (there.due_g, there.left_g, there.outstanding_g) == (4, 4, 6)
+    with pytest.raises(RuleBroken, match=r"manifest\.line_not_forwarded"):
+        receive_second(there, 10, 10, 0, "")
 
 
 def test_nothing_goes_on_where_no_second_facility_is_planned(world: World) -> None:
