@@ -74,28 +74,28 @@ def forward(history: list[tuple[Any, ...]], root: str) -> dict[str, Fraction]:
     Fractions of a gram are kept, so this is what rounding comes near to.
     """
     mine: dict[str, Fraction] = {}  # what of the root is in each lot or batch
-    size: dict[str, Fraction] = {}  # and how large those are
+    size: dict[str, Fraction] = {}  # and how large those are; of roots it is not asked
     ended: dict[str, Fraction] = {}
+
+    def out_of(lot: str, grams: int) -> Fraction:
+        if lot not in size:
+            return Fraction(grams if lot == root else 0)
+        part = mine[lot] * grams / size[lot]
+        mine[lot], size[lot] = mine[lot] - part, size[lot] - grams
+        return part
+
     for step in history:
         match step:
-            case ("root", lot, grams):
-                size[lot], mine[lot] = Fraction(grams), Fraction(grams if lot == root else 0)
             case ("pour", masses, batch):
                 for origin, grams in masses.items():
-                    lot = origin.partition("|")[0]
-                    part = mine[lot] * grams / size[lot]
-                    mine[lot], size[lot] = mine[lot] - part, size[lot] - grams
-                    mine[batch] = mine.get(batch, Fraction(0)) + part
+                    mine[batch] = mine.get(batch, Fraction(0)) + out_of(origin.partition("|")[0], grams)
             case ("empty", batch, outputs):
                 whole = sum(grams for _, grams in outputs)
                 for child, grams in outputs:
                     size[child], mine[child] = Fraction(grams), mine[batch] * grams / whole
-            case ("restate", lot, grams):
+            case ("restate", lot, grams) if lot in size:
                 size[lot] += grams
-                mine[lot] += grams if lot == root else 0
             case ("end", masses, where):
                 for lot, grams in masses.items():
-                    part = mine[lot] * grams / size[lot]
-                    mine[lot], size[lot] = mine[lot] - part, size[lot] - grams
-                    ended[where] = ended.get(where, Fraction(0)) + part
+                    ended[where] = ended.get(where, Fraction(0)) + out_of(lot, grams)
     return ended

@@ -23,11 +23,13 @@ class Told:
     """A history for the independent walks.
 
     ``turned`` are child lots of which something that had ended was taken back: proportions that had been
-    settled move again, which the walks do not know.
+    settled move again, which the walks do not know. ``restated`` tells that a scale found a child lot larger
+    or smaller: then it was so from the start, also for what had been poured of it before.
     """
 
     steps: list[tuple[Any, ...]] = field(default_factory=list)
     turned: set[str] = field(default_factory=set)
+    restated: bool = False
     known: set[str] = field(default_factory=set)
     movements: int = 0
 
@@ -86,6 +88,7 @@ def _moved(found: Told, pairs: list[tuple[Row, Row]], lots: dict[str, Row], body
         elif source in SOURCES or target in SOURCES:
             sign = 1 if source in SOURCES else -1
             found.steps.append(("restate", lot, sign * grams))
+            found.restated |= child
             ending, place = (target, into["place"]) if sign == 1 else (source, out["place"])
             if ending not in UNDER_WAY:
                 sums = ended[f"{ending}@{place}", sign == 1]
