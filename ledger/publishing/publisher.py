@@ -127,6 +127,9 @@ class Publisher:
                 tree.extend(leaves)
             self._check_growth(reader, state.tree, tree)
         note = state.note
+        if note is not None and state.missing:
+            # Its signer was stopped between guard and table. Only the newest note may ever be in one alone.
+            self._store(state.tree.size, note)
         if note is None or tree.size > state.tree.size or self._is_old(note, now):
             checkpoint = Checkpoint(self._origin, tree.size, tree.root())
             lines = [signer.sign_line(checkpoint.text, now) for signer in self._signers]

@@ -125,10 +125,24 @@ def test_a_table_without_checkpoints_is_found_though_the_auditor_kept_one(world:
 
 def test_a_table_without_checkpoints_is_found_by_the_guard_alone(world: World, tmp_path: Path) -> None:
     guard = Guard(tmp_path / "guard.journal")
-    guard.swap(None, world.checkpoint()[1])
+    _, first = world.checkpoint()
+    guard.swap(None, first)
+    world.note()
+    guard.swap(first, world.checkpoint()[1])
     assert not found(world, guard=guard)
     with in_hand(world.engine) as connection:
         connection.execute(delete(COSIGNATURE))
         connection.execute(delete(CHECKPOINT))
     assert found(world, guard=guard) == (Finding(None, "ledger.checkpoint_missing"),)
     assert not found(world)  # self-consistent, which is all that anybody said
+
+
+def test_the_first_note_may_still_be_on_its_way_from_the_guard_to_the_table(
+    world: World, tmp_path: Path
+) -> None:
+    guard = Guard(tmp_path / "guard.journal")
+    guard.swap(None, world.checkpoint()[1])
+    with in_hand(world.engine) as connection:
+        connection.execute(delete(COSIGNATURE))
+        connection.execute(delete(CHECKPOINT))
+    assert not found(world, guard=guard)

@@ -204,6 +204,26 @@ def test_what_was_signed_before_a_crash_is_what_stands_after_it(
     assert point == "checkpoint_signed" or note == told
 
 
+def test_a_note_that_only_the_guard_has_is_stored_before_another_is_signed(
+    world: World, guard: Guard
+) -> None:
+    def crash() -> None:
+        raise SystemExit
+
+    for crashes in (1, 2):
+        failpoints.at("guard_swapped", crash)
+        try:
+            with pytest.raises(SystemExit):
+                publisher(world, guard).publish(world.now())
+        finally:
+            failpoints.at("guard_swapped", None)
+        world.note()
+        assert len(sizes(guard)) == crashes
+        assert len(stored_sizes(world)) == crashes - 1
+    publisher(world, guard).publish(world.now())
+    assert sizes(guard) == stored_sizes(world)
+
+
 def test_a_heartbeat_has_a_new_time_and_leaves_the_table_alone(world: World, guard: Guard) -> None:
     one = publisher(world, guard, heartbeat=timedelta(minutes=5))
     size, first = one.publish(START)
