@@ -1,5 +1,7 @@
 """What was refused is owed until it has come to an end, through the judge on real databases."""
 
+from functools import partial
+
 import pytest
 
 from ledger.storage.db import reading
@@ -61,6 +63,20 @@ def test_what_was_never_refused_of_a_lot_comes_to_its_end_first(world: World) ->
     assert owed(world) == ("ended", FIFTH, 0)
 
 
+def test_what_a_lot_grows_by_later_was_never_refused(world: World) -> None:
+    world.register().hand_over().arrive().weigh(HALF).refuse().give_back()
+    lot, own = str(world.row(LOT)["lot"]), permit(world)
+    world.self_treat(lot, HALF - FIFTH, permit=own["permit"])
+    world.adjust(lot, HALF).self_treat(lot, FIFTH - 1, permit=own["permit"])
+    assert owed(world) == ("returned", HALF, FIFTH), (
+        "no more is owed than before, and what came last ends last"
+    )
+    world.self_treat(lot, HALF + 1, permit=own["permit"])
+    assert owed(world) == ("ended", HALF, 0)
+    world.adjust(lot, HALF).self_treat(lot, FIFTH, permit=own["permit"])
+    assert owed(world) == ("ended", HALF, 0)
+
+
 def test_treatment_that_is_credited_to_nobody_ends_nothing(world: World) -> None:
     lot = refused_in_part(world)
     world.give_back()
@@ -85,9 +101,8 @@ def test_a_manifest_that_names_it_settles_it_when_it_is_completed(world: World) 
         ((name,), other, "manifest.obligation_not_covered"),
     ):
         wrong = world.registered(line(mass_g=FIFTH, lots=(e.Draw(lot=drawn, mass_g=FIFTH),)), settles=settles)
-        problems = refuses(
-            world, lambda body=wrong: world.act(body, (GENERATOR, "generator"), stream=world.id())
-        )
+        act = partial(world.act, wrong, (GENERATOR, "generator"), stream=world.id())
+        problems = refuses(world, act)
         assert [problem[0] for problem in problems] == [code]
     world.register(again, settles=(name,)).hand_over().arrive().weigh(FIFTH).accept((FIFTH - 1, 1))
     assert owed(world) == ("returned", FIFTH, FIFTH)
