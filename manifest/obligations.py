@@ -96,7 +96,9 @@ def _changed(
 
 def followed(reads: Reads, event: Event, made: Sequence[Posting]) -> Iterator[Change]:
     """Yield the rows of obligations whose lots came to an end, wholly or in part, with an act."""
-    lots = {posting.lot for posting in made if posting.account in _ENDS | _LOST}
+    ended = [posting for posting in made if posting.account in _ENDS | _LOST]
+    lots = {posting.lot for posting in ended}
+    taken_back = {posting.lot for posting in ended if posting.grams < 0}
     names = {row["obligation"] for lot in sorted(lots) for row in reads.rows(OBLIGATION_LOT, lot=lot)}
     for name in sorted(names):
         row = reads.one(OBLIGATION, obligation=name)
@@ -104,13 +106,16 @@ def followed(reads: Reads, event: Event, made: Sequence[Posting]) -> Iterator[Ch
         if row["state"] not in _FOLLOWED:
             continue
         left_g = _left(reads, row, made)
+        if not taken_back & {part["lot"] for part in reads.rows(OBLIGATION_LOT, obligation=name)}:
+            # What a lot was found to be larger by since was never refused: only a correction owes again.
+            left_g = min(left_g, row["left_g"])
         if left_g != row["left_g"]:
-            ended = left_g == 0
-            state = ObligationState.ENDED if ended else ObligationState.RETURNED
+            over = left_g == 0
+            state = ObligationState.ENDED if over else ObligationState.RETURNED
             changed = {
                 "left_g": left_g,
                 "state": state.value,
-                "ended_at": event.occurred_at if ended else None,
+                "ended_at": event.occurred_at if over else None,
             }
             yield Put(OBLIGATION, {"obligation": name}, {**changed, "seq": SEQ})
 
