@@ -104,7 +104,14 @@ def apply(before: Manifest, event: Transshipped | Arrived, at: datetime) -> Mani
 
 
 def renamed(before: Manifest, old: str, new: str) -> Manifest:
-    """Return the manifest with a plate written right, wherever its load is counted."""
-    loads = {new if plate == old else plate: load for plate, load in before.vehicles.items()}
+    """Return the manifest with a plate written right, wherever its load is counted.
+
+    Where the right plate has a load already, it was one vehicle all the time.
+    """
+    loads: dict[str, dict[int, int]] = {}
+    for plate, load in before.vehicles.items():
+        mine = loads.setdefault(new if plate == old else plate, {})
+        for number, grams in load.items():
+            mine[number] = mine.get(number, 0) + grams
     gate = frozenset(new if plate == old else plate for plate in before.gate)
     return replace(before, vehicles=MappingProxyType(loads), gate=gate)

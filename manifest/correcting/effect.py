@@ -75,4 +75,7 @@ def _on_the_road(before: Manifest, proposed: CorrectionProposed) -> Manifest:
         return replace(before, legs=tuple(legs))
     assert proposed.value is not None, "rules have seen the plate"
     legs[proposed.leg - 1] = replace(old, vehicle_plate=proposed.value)
-    return carriage.renamed(replace(before, legs=tuple(legs)), old.vehicle_plate, proposed.value)
+    after = replace(before, legs=tuple(legs))
+    if proposed.leg < len(legs):
+        return after  # what was on an earlier leg is in other vehicles by now
+    return carriage.renamed(after, old.vehicle_plate, proposed.value)

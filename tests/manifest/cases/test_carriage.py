@@ -96,8 +96,9 @@ def test_only_what_is_in_a_vehicle_changes_over(
     world: World, how: dict[str, Any], problems: list[tuple[str, str]]
 ) -> None:
     world.register().hand_over()
-    moved = how.pop("moved", ((1, 1000),))
-    assert refuses(world, lambda: move(world, *moved, **how)) == problems
+    moved = how.get("moved", ((1, 1000),))
+    plates = {name: plate for name, plate in how.items() if name != "moved"}
+    assert refuses(world, lambda: move(world, *moved, **plates)) == problems
 
 
 def test_the_holder_alone_moves_its_load(world: World) -> None:
@@ -127,6 +128,26 @@ def test_a_holder_changes_the_vehicle_of_the_whole_load_and_signs_once(world: Wo
     shown = world.row(MANIFEST)
     assert (shown["holder"], shown["vehicle_plate"], shown["vehicles"]) == (CARRIER, OTHER_PLATE, 1)
     assert world.grams(Account.IN_TRANSIT, place=CARRIER) == HALF
+
+
+def test_a_plate_of_an_earlier_leg_is_corrected_without_touching_the_load(world: World) -> None:
+    carriers = (
+        e.CarrierPlanned(party=CARRIER, permit="permit:carrier", approval="approval:carrier:facility"),
+        e.CarrierPlanned(party=FACILITY),
+    )
+    world.register(carriers=carriers).hand_over().hand_over(CARRIER, FACILITY)
+    world.propose(field=CorrectedField.VEHICLE_PLATE, leg=1, value=THIRD_PLATE, line=None)
+    assert world.row(MANIFEST)["vehicle_plate"] == PLATE
+    world.arrive().weigh(HALF)
+
+
+def test_two_plates_that_turn_out_to_be_one_have_one_load(world: World) -> None:
+    world.register().hand_over()
+    move(world, (1, 1000))
+    world.propose(field=CorrectedField.VEHICLE_PLATE, leg=1, value=OTHER_PLATE, line=None)
+    assert world.row(MANIFEST)["vehicles"] == 1
+    arrive(world, OTHER_PLATE)
+    world.weigh(HALF)
 
 
 def test_a_corrected_plate_is_the_one_that_arrives(world: World) -> None:
