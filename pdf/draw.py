@@ -325,16 +325,20 @@ def _export_height() -> float:
 
 
 def _export(pen: _Pen, form: Plan, y: float) -> None:
-    """Draw section 5; its places stay empty, for this release issues no export manifest."""
+    """Draw section 5; the places of a load that stays in the country are empty."""
     step = _BODY * 1.4
     pen.text(LEFT, y - step, form.export_title, _BODY, BOLD)
     country, entry, vehicle, date, way_out = form.export
     for n, row in enumerate(((country, entry), (vehicle, date, way_out)), start=2):
         width = FULL / len(row)
-        for at, label in enumerate(row):
+        for at, item in enumerate(row):
             x, base = LEFT + at * width + (12 if at == 0 else 0), y - n * step
-            pen.text(x, base, f"{label}:", _BODY)
-            pen.dots(x + width_of(f"{label}:", _BODY) + 3, LEFT + (at + 1) * width - 6, base - 1)
+            pen.text(x, base, f"{item.label}:", _BODY)
+            start, end = x + width_of(f"{item.label}:", _BODY) + 3, LEFT + (at + 1) * width - 6
+            if item.value:
+                pen.text(start, base, *shorten(item.value, end - start, _BODY))
+            else:
+                pen.dots(start, end, base - 1)
 
 
 # --- signature boxes --------------------------------------------------------------------------------

@@ -79,6 +79,17 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExportBlock:
+    """Where a load goes abroad and how; ``date`` is empty until it has left."""
+
+    country: str
+    entry: str
+    vehicle: str
+    date: str
+    exit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
     """Everything the base revision prints. ``boxes`` are exactly those to be signed, in signing order."""
 
@@ -89,6 +100,7 @@ class Sheet:
     facility_1: PartyBlock
     facility_2: PartyBlock | None = None
     carrier: PartyBlock | None = None
+    export: ExportBlock | None = None
     lines: tuple[LineRow, ...]
     manifest_id: str
     data_sha256: str
@@ -167,7 +179,7 @@ class Plan:
     rows: tuple[RowPlan, ...]
     methods_note: str
     export_title: str
-    export: tuple[str, ...]
+    export: tuple[Item, ...]
     receipts_title: str
     boxes: tuple[BoxPlan, ...]
     copies: tuple[str, ...]
@@ -232,7 +244,10 @@ def plan(sheet: Sheet) -> Plan:
         rows=tuple(_row(row, applied=COMPLETION in signed) for row in sheet.lines),
         methods_note=words["methods.note"],
         export_title=f"{words['section.export']}. {words['export.title']}",
-        export=tuple(words[f"export.{key}"] for key in ("country", "entry", "vehicle", "date", "exit")),
+        export=tuple(
+            Item(words[f"export.{key}"], clean(getattr(sheet.export, key, "")))
+            for key in ("country", "entry", "vehicle", "date", "exit")
+        ),
         receipts_title=f"{words['section.receipts']}. {words['receipts.title']}",
         boxes=tuple(
             _box(key, signed.get(key), words)

@@ -17,6 +17,7 @@ from pdf.form import (
     RECEIPT_1,
     RECEIPT_2,
     Box,
+    ExportBlock,
     Filled,
     LineRow,
     PartyBlock,
@@ -76,6 +77,7 @@ def sheet(manifest: Manifest, known: Known, *, head: str, verify_url: str) -> Sh
         facility_1=carrying or treating,
         facility_2=treating if carrying else taking_over,
         carrier=None,
+        export=_export(manifest),
         lines=tuple(
             LineRow(
                 n=line.number,
@@ -93,6 +95,19 @@ def sheet(manifest: Manifest, known: Known, *, head: str, verify_url: str) -> Sh
         boxes=tuple(
             Box(key=key, party=str(known.organisations[party]["name"])) for key, party in boxes(manifest)
         ),
+    )
+
+
+def _export(manifest: Manifest) -> ExportBlock | None:
+    block, left = manifest.registered.export, manifest.exported_at
+    if block is None:
+        return None
+    return ExportBlock(
+        country=block.country,
+        entry=block.entry_gate,
+        vehicle=block.vehicle,
+        date=left.astimezone(VIETNAM).strftime("%d/%m/%Y") if left else "",
+        exit=block.exit_gate,
     )
 
 

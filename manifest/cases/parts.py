@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from manifest.body import STRICT, Code, Id, LineNumber, Mass, MassOrNothing, Name, Short, Text
+from manifest.body import STRICT, Code, Id, LineNumber, Mass, MassOrNothing, Short, Text
 
 # The generator's signature on the register event, which names the second facility, is its written consent.
 GENERATOR_SIGNED = "generator_signed"
@@ -41,9 +41,9 @@ class Export:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-    entry_gate: Name
-    exit_gate: Name
-    vehicle: Name
+    entry_gate: Short
+    exit_gate: Short
+    vehicle: Short
     consent_number: Short
 
 

@@ -8,7 +8,8 @@ from manifest.body import Body, OnPaper
 from manifest.cases import events as c
 from manifest.consignment import Manifest
 from manifest.vocabulary import Entering, Status
-from pdf.form import COMPLETION, GENERATOR_CONFIRMS, RECEIPT_1, RECEIPT_2
+from pdf.draw import render
+from pdf.form import COMPLETION, GENERATOR_CONFIRMS, RECEIPT_1, RECEIPT_2, plan
 from pdf.sheet import Happened, Known, boxes, sheet, signatures
 from tests.factories import (
     AT,
@@ -20,6 +21,7 @@ from tests.factories import (
     SECOND_SITE,
     SITE,
     by,
+    export,
     manifest_in,
     play,
     second,
@@ -83,6 +85,19 @@ def test_a_carrier_with_a_permit_stands_as_the_first_facility() -> None:
     assert signed(before, some(e.HandedOver), some(e.Accepted)) == [
         (RECEIPT_1, CARRIER), (RECEIPT_2, FACILITY)
     ]  # fmt: skip
+
+
+def test_the_export_block_says_where_a_load_goes_and_when_it_left() -> None:
+    going = {"export": export()}
+    before = drawn(manifest_in(Status.IN_TRANSIT, Registered=going))
+    assert (before.export.country, before.export.exit, before.export.date) == ("JP", "Cảng Hải Phòng", "")
+    gone = drawn(manifest_in(Status.EXPORTED, Registered=going))
+    assert gone.export.date == "10/04/2025"
+    assert [item.value for item in plan(gone).export] == [
+        "JP", "Cảng Yokohama", "Tàu biển", "10/04/2025", "Cảng Hải Phòng"
+    ]  # fmt: skip
+    assert b"%PDF" in render(gone)[:10]
+    assert drawn(manifest_in(Status.IN_TRANSIT)).export is None
 
 
 def test_the_box_of_who_signed_by_hand_stays_open() -> None:
