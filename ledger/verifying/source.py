@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -32,10 +33,14 @@ def _two(length: str) -> str:
 
 
 class SqliteSource:
-    """A log in a SQLite file."""
+    """A log in a SQLite file.
+
+    Whoever stops half-way must leave no cursor behind: the connection would go on seeing the database as it
+    was then, even after its transaction. A cursor is therefore closed by the generator that reads from it.
+    """
 
     def __init__(self, connection: sqlite3.Connection, log: int) -> None:
-        self._cursor = connection.cursor()
+        self._connection = connection
         self._log = log
 
     def rows(self, start: int, stop: int) -> Iterable[list[Row]]:
@@ -44,9 +49,9 @@ class SqliteSource:
             SELECT {_columns("length")} FROM ledger_entry
             WHERE log = ? AND seq >= ? AND seq < ? ORDER BY seq
         """  # noqa: S608  our own names
-        found = self._cursor.execute(query, (self._log, start, stop))
-        while rows := found.fetchmany(AT_ONCE):
-            yield _unpacked(rows)
+        with closing(self._connection.execute(query, (self._log, start, stop))) as found:
+            while rows := found.fetchmany(AT_ONCE):
+                yield _unpacked(rows)
 
     def before(self, places: Sequence[tuple[int, int]], seq: int) -> Iterable[Row]:
         """Yield what stands at places of streams before a position."""
@@ -54,10 +59,10 @@ class SqliteSource:
             SELECT stream, stream_seq, {_two("length")} FROM ledger_entry
             WHERE log = ? AND stream = ? AND stream_seq = ? AND seq < ?
         """  # noqa: S608  our own names
-        cursor = self._cursor.connection.cursor()
-        for place in places:
-            for number, stream_seq, kept, event in cursor.execute(query, (self._log, *place, seq)):
-                yield number, stream_seq, unpack(kept, len(event)), event
+        with closing(self._connection.cursor()) as cursor:
+            for place in places:
+                for number, stream_seq, kept, event in cursor.execute(query, (self._log, *place, seq)):
+                    yield number, stream_seq, unpack(kept, len(event)), event
 
     def standing(self, places: Sequence[tuple[int, int]], seq: int) -> Iterable[Row]:
         """Yield stream, stream_seq and seq of what stands at places of streams, or later, before ``seq``."""
@@ -65,16 +70,16 @@ class SqliteSource:
             SELECT stream, stream_seq, seq FROM ledger_entry
             WHERE log = ? AND stream = ? AND stream_seq >= ? AND seq < ?
         """
-        cursor = self._cursor.connection.cursor()
-        for place in places:
-            yield from cursor.execute(query, (self._log, *place, seq))
+        with closing(self._connection.cursor()) as cursor:
+            for place in places:
+                yield from cursor.execute(query, (self._log, *place, seq))
 
     def streams(self, numbers: Sequence[int]) -> Iterable[Row]:
         """Yield stream, name, length and head of streams as their table has them."""
         query = "SELECT stream, name, length, head FROM ledger_stream WHERE log = ? AND stream = ?"
-        cursor = self._cursor.connection.cursor()
-        for number in numbers:
-            yield from cursor.execute(query, (self._log, number))
+        with closing(self._connection.cursor()) as cursor:
+            for number in numbers:
+                yield from cursor.execute(query, (self._log, number))
 
     def leaves(self, start: int, stop: int) -> bytes:
         """Return the stored leaf hashes of a range."""
@@ -83,8 +88,8 @@ class SqliteSource:
             AND length(hashes) <= ? ORDER BY tile
         """
         first, last = start // TILE_WIDTH, -(-stop // TILE_WIDTH)
-        cursor = self._cursor.connection.cursor()
-        return _cut(cursor.execute(query, (self._log, first, last, TILE_BYTES)), start, stop)
+        with closing(self._connection.execute(query, (self._log, first, last, TILE_BYTES))) as found:
+            return _cut(found, start, stop)
 
 
 class PostgresSource:

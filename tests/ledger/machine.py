@@ -432,6 +432,7 @@ class Machine(RuleBasedStateMachine):
         for part in parts:
             self._erase(name, part, dies=dies)
         assert self.world.subjects.is_destroyed(name)
+        assert name not in self.sealed().values()
 
     def _erase(self, subject: str, commitments: tuple[str, ...], *, dies: bool = False) -> None:
         key, by = self.operator

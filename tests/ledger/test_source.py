@@ -1,12 +1,15 @@
 """What a process reads with a connection of its own is what the log holds."""
 
+import sqlite3
+
 import pytest
 from sqlalchemy import Engine, text
 
 from ledger.storage.db import reading
 from ledger.storage.store import ENTRY, leaf_hashes, rows
-from ledger.verifying.scan import Source
-from ledger.verifying.source import Place, open_source
+from ledger.verifying.scan import Anomaly, Source
+from ledger.verifying.source import AT_ONCE, Place, SqliteSource, open_source
+from tests.ledger.synthetic import Bulk
 from tests.ledger.world import World, lived_in
 
 
@@ -24,7 +27,10 @@ def place(world: World, snapshot: str | None = None) -> Place:
 
 
 def close(source: Source) -> None:
-    source._cursor.connection.close()  # type: ignore[attr-defined]
+    if isinstance(source, SqliteSource):
+        source._connection.close()
+    else:
+        source._cursor.connection.close()  # type: ignore[attr-defined]
 
 
 def test_rows_and_leaves_are_those_of_the_log(world: World) -> None:
@@ -42,6 +48,26 @@ def test_rows_and_leaves_are_those_of_the_log(world: World) -> None:
     (before,) = source.before([(last["stream"], last["stream_seq"] - 1)], last["seq"])
     assert before[:2] == (last["stream"], last["stream_seq"] - 1)
     close(source)
+
+
+def test_whoever_stops_half_way_sees_later_what_came_meanwhile(sqlite_engine: Engine) -> None:
+    world = World(sqlite_engine).open().register("an")
+    Bulk(world, by=("an",), text="").add(2 * AT_ONCE)
+    connection = sqlite3.connect(str(sqlite_engine.url.database))
+    source = SqliteSource(
+        connection, world.log
+    )  # still there afterwards, as in whoever holds on to a failure
+
+    def fail() -> None:
+        for part in source.rows(0, 9 * AT_ONCE):
+            raise Anomaly(len(part))
+
+    with pytest.raises(Anomaly):
+        fail()
+    world.note("later")
+    ((count,),) = connection.execute("SELECT count(*) FROM ledger_entry")
+    assert count == 2 + 2 * AT_ONCE + 1
+    connection.close()
 
 
 @pytest.mark.postgres
