@@ -111,7 +111,8 @@ class Corrected(RuleBasedStateMachine):
         if parts:
             choices.append(e.Treated(parts=tuple(parts)))
         possible = [body for body in choices if (now.status, type(body)) in TRANSITIONS]
-        possible = [body for body in possible if not isinstance(body, e.HandedOver) or not now.legs]
+        once = {e.HandedOver: bool(now.legs), e.Weighed: now.weighed_at is not None}
+        possible = [body for body in possible if not once.get(type(body))]
         possible = [body for body in possible if not isinstance(body, e.Completed) or not now.left_g]
         if possible:
             self.act(data.draw(st.sampled_from(possible)))
