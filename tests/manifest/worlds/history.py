@@ -99,13 +99,13 @@ def _moved(found: Told, pairs: list[tuple[Row, Row]], lots: dict[str, Row], body
             batch = batches[into["line"]] if into["line"] else batches[0]
             origin = f"{lot}|{into['manifest'] or ''}|{into['line'] or 0:02d}"
             poured[batch][origin] = poured[batch].get(origin, 0) + grams
-        elif target not in UNDER_WAY:
-            sums = ended[f"{target}@{into['place']}", True]
-            sums[lot] = sums.get(lot, 0) + grams
-        elif source not in UNDER_WAY:
-            sums = ended[f"{source}@{out['place']}", False]
-            sums[lot] = sums.get(lot, 0) - grams
-            if child:
+        else:
+            # From an end to an end, too: what is explained may turn out to have been treated.
+            for end, place, sign in ((source, out["place"], -1), (target, into["place"], 1)):
+                if end not in UNDER_WAY:
+                    sums = ended[f"{end}@{place}", sign == 1]
+                    sums[lot] = sums.get(lot, 0) + sign * grams
+            if child and source not in UNDER_WAY:
                 found.turned.add(lot)
     found.steps += [("pour", masses, batch) for batch, masses in poured.items()]
     found.steps += [("end", masses, where) for (where, _), masses in ended.items()]
