@@ -31,7 +31,10 @@ LONGEST_S = 1200
 TO_END_S = 60
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis")
 
-_PLACE = re.compile(r"^tests/ledger/machine\w*\.py:\d+: in (\w+)$", re.MULTILINE)
+_PLACE = re.compile(
+    r"""tests/ledger/machine\w*\.py(?::\d+: in |", line \d+, in )(\w+)$""",  # the latter of several at once
+    re.MULTILINE,
+)
 _LED = re.compile(rf"^(\d+) {LED}$", re.MULTILINE)
 
 

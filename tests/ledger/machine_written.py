@@ -9,7 +9,8 @@ from ledger.format.signature import Algorithm
 from tests.ledger.machine import SIGNING, Machine
 from tests.ledger.machine_hands import KINDS
 
-LONG = 300
+LONG = 249
+BEFORE_FULL = 255  # entries: one less than a tile holds
 STRIDE = 20  # further into a value for the same column, beyond the name that a witness's line begins with
 
 
@@ -102,6 +103,7 @@ def _is_remembered(machine: Machine) -> None:
 
 def _is_lost(machine: Machine) -> None:
     machine.disk_fails(2, signed=True, mirrored=True, person=True)
+    machine.is_verified()  # the guard alone knows
     machine.register(Algorithm.ED25519, counting=False)  # refused
     machine.signs(None)
     machine.is_recovered(dies=True)
@@ -113,6 +115,12 @@ def _is_lost(machine: Machine) -> None:
 
 def _long(machine: Machine) -> None:
     machine.is_opened(LONG)
+    while len(machine.life.leaves) < BEFORE_FULL:
+        machine.note(0, "notes", None)
+    machine.signs(None)
+    machine.is_not_signed_over_damage(0, 0, "last tile")  # the one above, which has just begun
+    machine.signs(None)
+    machine.note(0, "notes", None)
     machine.is_verified()
     for kind in ("tile bytes", "tile shorter", "tile gone", "tile more"):
         for one in range(3):  # two tiles of leaves, and the one above

@@ -17,8 +17,8 @@ from tests.ledger.machine import Machine, sqlite_drop
 from tests.ledger.machine_run import Asked
 from tests.ledger.machine_written import written, written_long
 
-# Lives and steps of each: what every run affords. `python -m tests.ledger.machine_run` leads more.
-AFFORDED = {"sqlite": (8, 25), "postgres": (3, 20)}
+# Chosen lives and steps of each: what every run affords. `python -m tests.ledger.machine_run` leads more.
+AFFORDED = {"sqlite": (6, 25), "postgres": (2, 20)}
 
 
 def _asked(request: pytest.FixtureRequest) -> Asked | None:
