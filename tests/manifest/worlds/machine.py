@@ -128,6 +128,7 @@ class Worlds(RuleBasedStateMachine):
             codes = tuple(problem.code for problem in refused.problems)
             self.seen.update(f"no {event.kind} {code}" for code in codes)
             note(f"    no {event.kind} {event.stream}: {', '.join(codes)}")
+            assert "ledger.constraint" not in codes, f"the rules let {event.kind} through, not the database"
             return codes
         note(f"    {recorded.receipt.seq} {event.kind} {event.stream}")
         assert not must_fail, f"{event.kind} was recorded: {must_fail}"
