@@ -91,12 +91,14 @@ def judge_act(
     on = local_date(event.occurred_at)
     refuse(signing.in_place(before, event, body), NotAllowed)
     in_order = rules.in_order(event.occurred_at, before.last_at)
-    problems = [
+    found = [
         *in_order,
         *_rules(reads, before, event, body, reference),
         *correcting.problems(reads, before, given, body, reference),
     ]
-    refuse(claims.left(reads, given.envelope.hash, problems))
+    lifted = claims.lifted(reads, given.envelope.hash) if found else frozenset()
+    found = [problem for problem in found if problem.code not in lifted]
+    refuse(found)
     terms = _terms(reads, reference, before, body, event)
     after, made = step(before, body, event.occurred_at, event.actors[0].party, terms)
     reads.memo[event.stream] = after

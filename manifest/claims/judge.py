@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from collections.abc import Iterable
 
 from ledger.errors import Conflict, Malformed, Problem, Refused, RuleBroken
 from ledger.format.entry import Envelope, parse_envelope
@@ -79,13 +78,9 @@ def opened(body: ClaimKept) -> tuple[Envelope, Event]:
         raise Malformed(Problem("manifest.claim_illegible", "/body/envelope")) from error
 
 
-def left(reads: Reads, envelope_hash: str, problems: Iterable[Problem]) -> list[Problem]:
-    """Return what still refuses an act: all problems but those that an accepted claim of it lifts."""
-    found = list(problems)
-    if not found:
-        return found
+def lifted(reads: Reads, envelope_hash: str) -> frozenset[str]:
+    """Return the codes that no longer refuse an act, because an authority has accepted the claim of it."""
     accepted = [
         row for row in reads.rows(CLAIM, envelope_hash=envelope_hash) if row["state"] == Outcome.ACCEPTED
     ]
-    lifted = {code for row in accepted for code in row["codes"].split(",")} & WAIVABLE
-    return [problem for problem in found if problem.code not in lifted]
+    return frozenset(code for row in accepted for code in row["codes"].split(",")) & WAIVABLE
