@@ -47,7 +47,19 @@ def after(world: World, seq: int, event: Event) -> None:
         own = {row["site"] for row in world.rows(SITE, party=event.actors[0].party)}
         direct = [row for row in made if row["manifest"] == event.stream or row["lot"] == event.stream]
         places = {row["place"] for row in direct if row["account"] in {"treated_service", "interim"}}
+        if event.kind == "manifest.treated.v1":
+            moved_whole(world, event, made)
         assert places <= own, f"{event.kind} of {event.actors[0].party} books at {places}"
+
+
+def moved_whole(world: World, event: Event, made: list[Row]) -> None:
+    """Hold treated parts against what they moved; of a surplus that nobody can place less moves."""
+    for part in event.body["parts"]:
+        row = world.row(MANIFEST_LINE, manifest=event.stream, line=part["line"])
+        surplus = row["unexplained_g"] > 0 or (row["second_net_g"] or 0) > row["forwarded_g"]
+        mine = [one for one in made if (one["manifest"], one["line"]) == (event.stream, part["line"])]
+        grams = sum(one["grams"] for one in mine if one["grams"] > 0)
+        assert surplus or grams == part["mass_g"], f"{part['mass_g']} g treated, {grams} g moved"
 
 
 def credits_nobody(event: Event) -> bool:
