@@ -3,6 +3,7 @@
 import gzip
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 from api.database import newest_revision, revision_of, upgrade
 from ledger.format import trust
 from ledger.format.checkpoint import open_checkpoint
-from ledger.personal.subjects import Subjects
+from ledger.personal.subjects import KEYS, Subjects
 from ledger.personal.vault import adopt_all
 from ledger.storage.db import open_engine, reading
 from ledger.storage.store import LOG, VAULT, entries, rows
@@ -37,6 +38,16 @@ def restored(release: Path, tmp_path: Path) -> Iterator[Engine]:
     engine = open_engine(str(place))
     yield engine
     engine.dispose()
+
+
+def kept_keys(release: Path, folder: Path, origin: str) -> Subjects:
+    """Return the keys of the release's persons; the first version had none and kept values in the clear."""
+    dump = release / "subjects.sql.gz"
+    if dump.exists():
+        folder.mkdir()
+        with closing(sqlite3.connect(folder / KEYS)) as keys:
+            keys.executescript(gzip.decompress(dump.read_bytes()).decode())
+    return Subjects(folder, origin)
 
 
 def hashes(engine: Engine) -> list[bytes]:
@@ -68,7 +79,7 @@ def test_the_personal_values_of_a_release_are_sealed_and_still_open(
 ) -> None:
     upgrade(restored)
     believed = trust.load(release / "trust.json")
-    subjects = Subjects(tmp_path / "keys", believed.origin)
+    subjects = kept_keys(release, tmp_path / "keys", believed.origin)
     with reading(restored) as reader:
         log = reader.execute(LOG.select()).mappings().one()["log"]
         before = verify(reader, trust=believed)
