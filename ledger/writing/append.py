@@ -5,8 +5,7 @@ tiles at the right edge, the next numbers) is remembered between batches for as 
 this writer left it.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
@@ -59,10 +58,6 @@ class Appender:
         self._next_key = 0
         # Commands that come together are of the same millisecond, mostly: the last one, and its text.
         self._time = (-1, "")
-        # A COPY of entries that has begun, and how many of those placed went into it.
-        self._copy: Any = None
-        self._copying = ExitStack()
-        self._sent = 0
 
     def begin(self, reader: Reader) -> Row:
         """Return the head, and learn what follows from it unless it stands where this writer left it."""
@@ -103,43 +98,6 @@ class Appender:
         placed = Placed(prepared, appended, stream, stream_seq, key, keys, first)
         return {"size": seq + 1, "hash": leaf, "recorded_at": recorded_ms}, placed
 
-    @contextmanager
-    def sending(self) -> Iterator[None]:
-        """Have what was sent and never written end before the transaction, which could not end otherwise."""
-        try:
-            yield
-        except BaseException as error:
-            copying, self._copying = self._copying, ExitStack()
-            self._copy, self._sent = None, 0
-            with suppress(Exception):  # the connection may be gone; what ended the transaction is told
-                copying.__exit__(type(error), error, error.__traceback__)
-            raise
-
-    def send(self, writer: Writer, placed: Sequence[Placed]) -> None:
-        """Let PostgreSQL take entries in while the next ones are placed; `write` gets all of them.
-
-        Within `sending`; from here to `write` the connection answers no other question.
-        """
-        if is_sqlite(writer):
-            return
-        with driver(writer) as own:
-            if self._copy is None:
-                cursor = self._copying.enter_context(own.cursor())
-                self._copy = self._copying.enter_context(_copying(cursor, ENTRY))
-            for act in placed[self._sent :]:
-                self._copy.write_row(self._entry(act))
-        self._sent = len(placed)
-
-    def _entries(self, writer: Writer, placed: Sequence[Placed]) -> None:
-        if self._copy is None:
-            insert_rows(writer, ENTRY, [self._entry(act) for act in placed])
-            return
-        self.send(writer, placed)
-        copying, self._copying = self._copying, ExitStack()
-        self._copy, self._sent = None, 0
-        with driver(writer):
-            copying.close()
-
     def write(self, writer: Writer, before: Row, after: Row, placed: Sequence[Placed]) -> None:
         """Write commands that follow one another from head to head; raise Conflict where they cannot."""
         try:
@@ -148,7 +106,7 @@ class Appender:
             raise Conflict(Problem("ledger.constraint", "", {"table": ENTRY.name})) from error
 
     def _write(self, writer: Writer, before: Row, after: Row, placed: Sequence[Placed]) -> None:
-        self._entries(writer, placed)
+        insert_rows(writer, ENTRY, [self._entry(act) for act in placed])
         reach("entries_written")
         self._tiles(writer, before["size"], [act.appended.leaf for act in placed])
         reach("tiles_written")
@@ -288,18 +246,11 @@ def insert_rows(writer: Writer, table: Table, rows: Sequence[tuple[Any, ...]]) -
     if len(rows) < _COPY_FROM:
         run_many(writer, f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608  our own names
         return
-    with driver(writer) as own, own.cursor() as cursor, _copying(cursor, table) as copy:
+    statement = f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)"
+    with driver(writer) as own, own.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types([_copy_type(column.type) for column in table.columns])
         for row in rows:
             copy.write_row(row)
-
-
-@contextmanager
-def _copying(cursor: Any, table: Table) -> Iterator[Any]:
-    """Yield a COPY that takes rows as tuples in the order of the table's columns."""
-    names = ", ".join(f'"{column.name}"' for column in table.columns)
-    with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
-        copy.set_types([_copy_type(column.type) for column in table.columns])
-        yield copy
 
 
 def _copy_type(kind: Any) -> str:

@@ -30,8 +30,6 @@ MAX_QUEUE = 4096
 # So many commands are judged again under one lock; the rest wait for the next batch.
 MAX_JUDGED_AGAIN = 64
 _REMEMBERED = 50_000
-# So many commands are placed, and sent to a server that takes them in while the next ones are placed.
-_SENT_AT_ONCE = 50
 
 JudgeAgain = Callable[[Reader, Prepared], Prepared | Appended]
 Find = Callable[[Reader, Prepared], Appended | None]
@@ -126,7 +124,7 @@ class Batcher:
 
     def _try_to_write(self, batch: "_Batch", drain: Callable[[], list[_Item]]) -> None:
         try:
-            with self._transaction() as writer, self._appender.sending():
+            with self._transaction() as writer:
                 reach("locked")
                 # Only now: whoever came while the lock was being waited for goes along.
                 batch.items = drain()
@@ -196,8 +194,6 @@ class Batcher:
             known = {SEQ: placed.appended.seq, RECORDED_AT: placed.appended.recorded_at}
             batch.changes.gather(prepared.changes, known)
         batch.pending.append(placed)
-        if len(batch.pending) % _SENT_AT_ONCE == 0:
-            self._appender.send(writer, batch.pending)
         batch.done.append((item, placed.appended))
         _note(self._written, placed)
 

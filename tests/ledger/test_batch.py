@@ -14,10 +14,9 @@ from ledger import failpoints
 from ledger.errors import Conflict, Problem, Refused, RuleBroken, Unavailable
 from ledger.format.entry import ZERO
 from ledger.format.event import Actor, Event
-from ledger.storage.db import Reader, Row, reading, writing
+from ledger.storage.db import Reader, reading, writing
 from ledger.storage.store import HEAD, KEY, one, rows
 from ledger.writing import batch
-from ledger.writing.append import Appender, Placed
 from ledger.writing.changes import Add, Change, Put, Reads
 from ledger.writing.conflicts import Place
 from ledger.writing.prepared import Act, Appended, Prepared, Ticket
@@ -109,27 +108,6 @@ def test_the_second_draw_on_a_balance_is_judged_after_the_first(
     world.judge = draw
     assert outcomes(world, [judged(world, "6"), judged(world, second)]) == [2, answer]
     assert grams(world) == left
-    assert_ok(world)
-
-
-def test_a_fault_while_entries_are_on_their_way_ends_the_transaction(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Sent to the server and not yet written: the batch is taken back, and each goes in by itself."""
-    monkeypatch.setattr(batch, "_SENT_AT_ONCE", 2)
-    place, count = Appender.place, 0
-
-    def fail_once(appender: Appender, head: Row, command: Prepared) -> tuple[Row, Placed]:
-        nonlocal count
-        count += 1
-        if count == 6:
-            raise OSError
-        return place(appender, head, command)
-
-    monkeypatch.setattr(Appender, "place", fail_once)
-    assert outcomes(world, [judged(world, "x") for _ in range(9)]) == list(range(2, 11))
-    assert count == 6 + 9
-    assert outcomes(world, [judged(world, "x") for _ in range(9)]) == list(range(11, 20))
     assert_ok(world)
 
 
