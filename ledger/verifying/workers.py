@@ -21,7 +21,10 @@ from ledger.verifying.source import Place, open_source
 
 AHEAD = 6  # ranges per process that may be done and not yet taken
 
-_SERVE = "import sys; sys.path[:] = {path!r}; from ledger.verifying.workers import serve; serve()"
+_SERVE = (
+    "import sys; sys.path[:] = {path!r}; from ledger.verifying.workers import serve; "
+    "serve(sys.stdin.buffer, sys.stdout.buffer)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,8 @@ def side_by_side(work: Work, ranges: Iterable[tuple[int, int]], jobs: int) -> It
             waiting += [pool.submit(scanned, bounds) for bounds in islice(left, 1)]
 
 
-def serve() -> None:
-    """Answer each range on standard input with what was found of it, until there is no more."""
-    asked, said = sys.stdin.buffer, sys.stdout.buffer
+def serve(asked: IO[bytes], said: IO[bytes]) -> None:
+    """Answer each range that is asked for with what was found of it, until there is no more."""
     work: Work = _read(asked)
     scan: Scan | None = None
     while True:

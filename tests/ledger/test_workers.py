@@ -1,7 +1,9 @@
 """Ranges scanned in other processes come back in order, and what goes wrong there comes back too."""
 
 import os
+import pickle
 import subprocess
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from sqlalchemy import Engine
 from ledger.storage.db import is_sqlite, reading
 from ledger.verifying.fast import Fast
 from ledger.verifying.scan import Anomaly
-from ledger.verifying.workers import Work, side_by_side
+from ledger.verifying.workers import Work, serve, side_by_side
 from tests.ledger.synthetic import Bulk
 from tests.ledger.world import ORIGIN, World, lived_in
 
@@ -19,6 +21,11 @@ RANGES = [(0, 100), (100, 256), (256, 300)]
 
 @pytest.fixture
 def work(engine: Engine) -> Work:
+    """What a process is to scan, on either database."""
+    return work_on(engine)
+
+
+def work_on(engine: Engine) -> Work:
     world: World = lived_in(engine)
     Bulk(world, by=("binh.2",)).add(300 - 12)
     world.checkpoint()
@@ -36,6 +43,20 @@ def test_ranges_come_back_in_order(work: Work) -> None:
     found = list(side_by_side(work, RANGES, 2))
     assert [(done.start, done.stop) for done in found] == RANGES
     assert sum(done.signatures for done in found) > 0
+
+
+def test_a_process_answers_each_range_and_ends_with_the_last(sqlite_engine: Engine) -> None:
+    # Within this process; a connection to a server would outlive the test.
+    asked, said = BytesIO(), BytesIO()
+    for value in (work_on(sqlite_engine), (0, 100), (300, 400)):
+        pickle.dump(value, asked)
+    asked.seek(0)
+    serve(asked, said)
+    said.seek(0)
+    first, second = (pickle.load(said) for _ in range(2))  # noqa: S301  what was written above
+    assert (first.start, first.stop) == (0, 100)
+    assert "Anomaly" in second
+    assert not said.read()
 
 
 def test_what_is_no_range_of_the_log_is_an_anomaly(work: Work) -> None:
