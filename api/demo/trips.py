@@ -231,7 +231,7 @@ class Trip:
 
     def correct_mass(self, *, agreed: bool) -> None:
         """The facility states another net mass; the generator agrees, or does not."""  # noqa: D401
-        net_g = _scale(self.lines[0].mass_g, 0.985)
+        net_g = _scale(self.arrived_g[0], 0.985)
         reason = "Ghi nhầm khối lượng bì của xe"
         body = self._proposal(CorrectedField.NET_MASS, reason, line=1, net_g=net_g)
         self._sign(body, self._facility)
