@@ -163,6 +163,15 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     home.close()
 
 
+def test_the_whole_story_can_be_played(tmp_path: Path) -> None:
+    """Some endings meet only among three hundred consignments: what the small story plays is not enough."""
+    settings = Settings(database_url=str(tmp_path / "ctnh.db"), data_dir=tmp_path / "data")
+    home = make_home(settings, clock := StoryClock())
+    story = play(home, clock, lambda *_: None)
+    home.close()
+    assert story.entries > 3000
+
+
 def test_a_played_story_verifies_and_was_allowed_act_by_act(played: Played) -> None:
     with reading(played.home.engine) as reader:
         report = verify(reader, trust=played.home.trust(), further=[audit(reference.default())])
