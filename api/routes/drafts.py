@@ -212,9 +212,8 @@ def _register(desk: Desk, name: str, given: Given) -> Done:
         draft = _read(desk, desk.view(reader), name, fields)
     if not draft.agreed:
         raise RuleBroken(Problem("api.draft_not_agreed", "/version"))
-    asked = replace(given, fields=dict(draft.body), idem=given.idem)
     # The manifest bears the draft's name: registering the same draft twice makes one manifest.
-    done = registering.record(desk, replace(asked, fields={**asked.fields, "manifest": draft.id}))
+    done = registering.record(desk, replace(given, fields={**draft.body, "manifest": draft.id}))
     with writing(_engine(desk), log) as writer:
         store.change(writer, log, draft, desk.home.clock(), manifest=done.event.stream)
     return done

@@ -154,6 +154,10 @@ def test_a_corrected_plate_is_the_one_that_arrives(world: World) -> None:
     world.register().hand_over()
     move(world, (1, 1000))
     world.propose(field=CorrectedField.VEHICLE_PLATE, leg=1, value=THIRD_PLATE, line=None)
+    assert refuses(world, lambda: arrive(world, PLATE)) == [
+        ("manifest.vehicle_not_on_the_way", "/body/vehicle_plate")
+    ]
     arrive(world, THIRD_PLATE)
     arrive(world, OTHER_PLATE)
     world.weigh(HALF)
+    assert world.row(MANIFEST, manifest=world.manifest)["status"] == "weighed"

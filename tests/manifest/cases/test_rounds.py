@@ -110,8 +110,12 @@ def test_a_round_of_another_facility_is_another_round(world: World) -> None:
     world.manifest, world.legs = world.id(), 0
     world.act(body, (GENERATOR, "generator"), stream=world.manifest)
     world.hand_over(GENERATOR, "org:facility-2")
+    elsewhere = world.manifest
     arrive(world, first, second)
     weigh(world, first, 300, 100)
+    # The third, still on its way to the other facility, neither held this ticket up nor had a share of it.
+    assert world.row(MANIFEST, manifest=first)["status"] == "weighed"
+    assert world.row(MANIFEST, manifest=elsewhere)["status"] == "in_transit"
 
 
 @given(st.lists(st.integers(1, 10**7), min_size=1, max_size=40), st.integers(0, 10**9))

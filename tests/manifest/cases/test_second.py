@@ -304,7 +304,9 @@ def test_a_three_party_contract_stands_for_the_consent(world: World) -> None:
     body = registered(world, second=second(consent="contract:1"))
     enter(world, d.ContractAgreed, AS_FACILITY)
     enter(world, d.ContractAgreed, AS_SECOND)
-    world.act(body, AS_GENERATOR, stream=world.id())
+    manifest = world.id()
+    world.act(body, AS_GENERATOR, stream=manifest)
+    assert world.row(MANIFEST, manifest=manifest)["second"] == OTHER_FACILITY
 
 
 def test_the_first_facility_may_treat_something_itself(world: World) -> None:
