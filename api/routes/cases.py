@@ -14,44 +14,19 @@ from api.deps import Asked, ReadOnly, TheDesk, Writes
 from api.paging import Cursor, Limit, page
 from api.reading import Given, secrets_as_json
 from api.routes.events import answered
+from api.routes.manifests import act_route
 from api.schemas import PartialOut, ReceiptOut, partial, takes, takes_object
 from ledger.errors import NotFound, Problem
 from ledger.format.event import Actor
 from ledger.storage.db import reading
 from ledger.storage.store import rows
 from ledger.writing.changes import Reads
-from manifest.body import Body
 from manifest.cases import events as c
 from manifest.cases import rounds
 from manifest.cases.views import CONTEST, ENTERED_ACT
 from manifest.views import MANIFEST
 
 router = APIRouter(tags=["manifests"])
-
-
-def _act_route(path: str, event: type[Body], words: str) -> None:
-    """Add the route of an act of a manifest that one party signs."""
-
-    async def perform(manifest: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
-        return answered(await pool.run(_perform, desk, event.kind, manifest, given))
-
-    router.add_api_route(
-        f"/manifests/{{manifest}}{path}",
-        perform,
-        methods=["POST"],
-        status_code=201,
-        response_model=ReceiptOut,
-        name=event.kind,
-        description=words,
-        openapi_extra=takes(event),
-    )
-
-
-def _perform(desk: Desk, kind: str, manifest: str, given: Given) -> Done:
-    with in_request():
-        with reading(desk.home.engine) as reader:
-            desk.view(reader).manifest(manifest)
-        return act(desk, kind, given, stream=manifest)
 
 
 for _path, _event, _words in (
@@ -61,7 +36,7 @@ for _path, _event, _words in (
     ("/exit", c.Exported, "The load has left the country."),
     ("/disposal-certificates", c.DisposalCertified, "A certificate from abroad: disposed of, or a part."),
 ):
-    _act_route(_path, _event, _words)
+    act_route(router, f"/manifests/{{manifest}}{_path}", _event, _words)
 
 
 @router.post(

@@ -136,8 +136,10 @@ def _legs(view: View, manifest: str) -> int:
     return len(view.reader.execute(query).all())
 
 
-def _act_route(path: str, event: type[bodies.Body], words: str, *, new: str | None = None) -> None:
-    """Add the route of an act that one party signs; ``new`` names an id that we make when it is left out."""
+def act_route(
+    to: APIRouter, path: str, event: type[bodies.Body], words: str, *, new: str | None = None
+) -> None:
+    """Add the route of an act that one party signs; ``new`` names an id that we make if it is left out."""
 
     async def perform(manifest: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
         done = await pool.run(_perform, desk, event.kind, manifest, given, new)
@@ -150,8 +152,8 @@ def _act_route(path: str, event: type[bodies.Body], words: str, *, new: str | No
         return answered(await pool.run(_perform, desk, event.kind, manifest, filled, None))
 
     in_path = "{correction}" in path
-    router.add_api_route(
-        f"/{{manifest}}{path}",
+    to.add_api_route(
+        path,
         answer_correction if in_path else perform,
         methods=["POST"],
         status_code=201,
@@ -186,24 +188,36 @@ for _path, _event, _words in (
     ("/completion", e.Completed, "Nothing is left to treat: copy 4 goes back to the generator."),
     ("/cancellation", e.Cancelled, "The generator calls the manifest off before pick-up."),
 ):
-    _act_route(_path, _event, _words)
-_act_route("/corrections", e.CorrectionProposed, "State what should have been written.", new="correction")
-_act_route(
-    "/correction-requests",
+    act_route(router, f"/{{manifest}}{_path}", _event, _words)
+act_route(
+    router,
+    "/{manifest}/corrections",
+    e.CorrectionProposed,
+    "State what should have been written.",
+    new="correction",
+)
+act_route(
+    router,
+    "/{manifest}/correction-requests",
     CorrectionRequested,
     "Say what you want corrected, as an authority; a proposal that names it answers it.",
     new="request",
 )
-_act_route(
-    "/corrections/{correction}/withdrawal", CorrectionWithdrawn, "Take a correction back that you proposed."
+act_route(
+    router,
+    "/{manifest}/corrections/{correction}/withdrawal",
+    CorrectionWithdrawn,
+    "Take a correction back that you proposed.",
 )
-_act_route(
-    "/corrections/{correction}/consent",
+act_route(
+    router,
+    "/{manifest}/corrections/{correction}/consent",
     e.CorrectionConsented,
     "Agree to a correction that touches you.",
 )
-_act_route(
-    "/corrections/{correction}/decline",
+act_route(
+    router,
+    "/{manifest}/corrections/{correction}/decline",
     e.CorrectionDeclined,
     "Do not agree to a correction that touches you: it falls.",
 )
