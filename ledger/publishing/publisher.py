@@ -138,7 +138,7 @@ class Publisher:
             if self._guard is not None and note != state.note:
                 self._guard.swap(state.note, note)
                 reach("guard_swapped")
-        elif not state.missing:
+        else:
             return tree.size, note
         note = self._store(tree.size, note)
         reach("checkpoint_stored")

@@ -89,8 +89,8 @@ MUTANTS = (
     Mutant(
         "what the guard knows and the table does not is never stored",
         "ledger/publishing/publisher.py",
-        "elif not state.missing:",
-        "else:",
+        "if note is not None and state.missing:",
+        "if note is not None and not state.missing:",
     ),
     Mutant(
         "an answer is given before the commit",
