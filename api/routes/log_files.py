@@ -31,7 +31,6 @@ FOR_EVER = "max-age=31536000, immutable"
 BRIEFLY = "public, max-age=1"
 _GZIP_LEVEL = 6
 _NEVER = re.compile(r"q\s*=\s*0(\.0{0,3})?")
-_NEVER = re.compile(r"q\s*=\s*0(\.0{0,3})?")
 
 OriginHash = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 of the log's origin, hex")]
 TilePath = Annotated[str, Path(max_length=100, description="`<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]`")]
