@@ -5,67 +5,50 @@ Each step of a history is a tuple: ("root", lot, grams), ("pour", {lot: grams}, 
 manifests brought of one lot is divided apart: it is poured as "lot|manifest|line".
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
-Fates = dict[tuple[str, str], int]
 
-
-def backward(history: Iterable[tuple[Any, ...]]) -> Fates:
+def backward(history: Iterable[tuple[Any, ...]]) -> Counter[tuple[str, str]]:
     """Return the grams of every root by where they ended, walking from each end back to the roots."""
-    left: dict[str, int] = {}
-    age: dict[str, int] = {}
-    held: dict[str, dict[str, int]] = {}
-    fates: Fates = {}
+    left: dict[str, int] = {}  # what has not ended of each lot, the youngest lot last
+    held: dict[str, Counter[str]] = defaultdict(Counter)  # what batches and child lots still stand for
+    fates: Counter[tuple[str, str]] = Counter()
     for step in history:
         match step:
-            case ("root", lot, grams):
-                left[lot], age[lot] = grams, 0
+            case ("root" | "restate", lot, grams):
+                left[lot] = left.get(lot, 0) + grams
             case ("pour", masses, batch):
-                for lot, grams in masses.items():
-                    held.setdefault(batch, {})[lot] = held.get(batch, {}).get(lot, 0) + grams
+                held[batch].update(masses)
             case ("empty", batch, outputs):
-                for child, grams in outputs:
-                    left[child], age[child], held[child] = grams, len(age), {}
-                for lot in sorted(held[batch]):
-                    for (child, _), part in zip(outputs, parted(held[batch][lot], outputs), strict=True):
+                left |= outputs
+                for lot, grams in sorted(held[batch].items()):
+                    for child, part in parted(grams, dict(outputs)).items():
                         held[child][lot] = part
-            case ("restate", lot, grams):
-                left[lot] += grams
             case ("end", masses, where):
-                for lot, grams in _up(masses, age, left, held):
-                    fates[lot, where] = fates.get((lot, where), 0) + grams
+                todo = Counter(masses)
+                while todo:  # the youngest first: all that comes up to a lot is there when its turn comes
+                    lot = max(todo, key=list(left).index)
+                    grams = todo.pop(lot)
+                    if lot in held:
+                        for origin, part in parted(held[lot].total() * grams // left[lot], held[lot]).items():
+                            held[lot][origin] -= part
+                            if part:
+                                todo[origin.partition("|")[0]] += part
+                    else:
+                        fates[lot, where] += grams
+                    left[lot] -= grams
     return fates
 
 
-def _up(
-    masses: dict[str, int], age: dict[str, int], left: dict[str, int], held: dict[str, dict[str, int]]
-) -> Iterator[tuple[str, int]]:
-    todo = dict(masses)
-    while todo:
-        lot = max(todo, key=lambda one: (age[one], one))
-        grams, whole = todo.pop(lot), left[lot]
-        left[lot] -= grams
-        if lot not in held:
-            yield lot, grams
-            continue
-        shares = sorted(held[lot].items())
-        total = sum(share for _, share in shares)
-        for (origin, _), part in zip(shares, parted(total * grams // whole, shares), strict=True):
-            held[lot][origin] -= part
-            if part:
-                up = origin.partition("|")[0]
-                todo[up] = todo.get(up, 0) + part
-
-
-def parted(grams: int, shares: list[tuple[str, int]]) -> list[int]:
+def parted(grams: int, shares: Mapping[str, int]) -> dict[str, int]:
     """Return grams divided by the largest remainder, ties to the first."""
-    whole = sum(share for _, share in shares) or 1
-    exact = [Fraction(grams * share, whole) for _, share in shares]
-    order = sorted(range(len(exact)), key=lambda n: (int(exact[n]) - exact[n], n))
-    lucky = set(order[: grams - sum(map(int, exact))])
-    return [int(part) + (n in lucky) for n, part in enumerate(exact)]
+    whole = sum(shares.values()) or 1
+    parts = {name: grams * share // whole for name, share in shares.items()}
+    lucky = sorted(shares, key=lambda name: -(grams * shares[name] % whole))
+    return parts | {name: parts[name] + 1 for name in lucky[: grams - sum(parts.values())]}
 
 
 def forward(history: list[tuple[Any, ...]], root: str) -> dict[str, Fraction]:

@@ -216,7 +216,7 @@ class ManifestPlayer(LotPlayer):
         ]
         known = [row["round_net_g"] for row in rows if row["round_net_g"] is not None]
         ticket_g = known[0] if known else max(self.net(sum(grams for _, grams in lines)), 1)
-        parts = dict(zip((name for name, _ in lines), parted(ticket_g, lines), strict=True))
+        parts = parted(ticket_g, dict(lines))
         return ticket_g, {one.number: parts[f"{now.id}/{one.number}"] for one in now.lines}
 
     def net(self, declared_g: int) -> int:
