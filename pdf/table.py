@@ -1,6 +1,6 @@
 """The table of lines on the form: its head, its rows, and the legend of treatment methods under it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pdf.fields import Spot
@@ -23,7 +23,7 @@ def row_height(row: RowPlan) -> float:
 
 def draw_table(pen: Pen, form: Plan, rows: Sequence[RowPlan], top: float) -> float:
     """Draw the head and the rows of the table of lines; return the y of its lower edge."""
-    y = _table_head(pen, form, top)
+    y = draw_table_head(pen, form.words, top)
     for row in rows:
         height = row_height(row)
         base = y - height / 2 - BODY * 0.36
@@ -44,19 +44,30 @@ def draw_table(pen: Pen, form: Plan, rows: Sequence[RowPlan], top: float) -> flo
             )
         y -= height
         pen.rules((LEFT, y, RIGHT, y))
-    pen.rules(
-        *(
-            (x, top, x, y)
-            for x in (_EDGES[0], _EDGES[1], _EDGES[2], _EDGES[5], _EDGES[6], _EDGES[7], _EDGES[9])
-        )
-    )
-    middle = top - TABLE_HEAD / 2
-    pen.rules(*((x, middle, x, y) for x in (_EDGES[3], _EDGES[4], _EDGES[8])))
+    draw_columns(pen, top, y)
     return y
 
 
-def _table_head(pen: Pen, form: Plan, top: float) -> float:
-    words = form.words
+def draw_empty_table(pen: Pen, words: Mapping[str, str], top: float, *, rows: int, height: float) -> float:
+    """Draw the head and so many numbered rows to be written in by hand; return the y of the lower edge."""
+    y = draw_table_head(pen, words, top)
+    for n in range(1, rows + 1):
+        pen.text((_EDGES[0] + _EDGES[1]) / 2, y - height / 2 - BODY * 0.36, str(n), BODY, align="centre")
+        y -= height
+        pen.rules((LEFT, y, RIGHT, y))
+    draw_columns(pen, top, y)
+    return y
+
+
+def draw_columns(pen: Pen, top: float, bottom: float) -> None:
+    """Draw the lines between the columns; states and methods share a heading above theirs."""
+    middle = top - TABLE_HEAD / 2
+    within = (_EDGES[3], _EDGES[4], _EDGES[8])
+    pen.rules(*((x, middle if x in within else top, x, bottom) for x in _EDGES))
+
+
+def draw_table_head(pen: Pen, words: Mapping[str, str], top: float) -> float:
+    """Draw the headings of the columns; return the y below them."""
     middle, bottom = top - TABLE_HEAD / 2, top - TABLE_HEAD
     pen.rules((LEFT, top, RIGHT, top), (LEFT, bottom, RIGHT, bottom))
     pen.rules((_EDGES[2], middle, _EDGES[5], middle), (_EDGES[7], middle, RIGHT, middle))
