@@ -104,9 +104,8 @@ def act(
 ) -> Done:
     """Sign an act of one actor with the party's key in custody and record it.
 
-    ``alone`` says that the others of an act of several need not sign.
-
-    With an idempotency key that was used for the same act, the first receipt comes again.
+    ``alone`` says that the others of an act of several need not sign. With an idempotency key that was used
+    for the same act, the first receipt comes again.
     """
     if (done := repeated(desk, kind, given, stream)) is not None:
         return done
@@ -116,6 +115,12 @@ def act(
     signed = _sign_first(desk, body, given, stream=stream or stream_for(body), role=role)
     envelope = Envelope(signed.signatures, signed.data)
     return submit(desk, envelope.to_bytes(), secrets=tuple(given.secrets.values()))
+
+
+def act_on(desk: Desk, kind: str, given: Given, *, stream: str | None = None, **named: object) -> Done:
+    """Record an act of one actor on what the path of a request names: ``named`` are those fields of it."""
+    with in_request():
+        return act(desk, kind, replace(given, fields={**given.fields, **named}), stream=stream)
 
 
 def signed_alone(fields: Mapping[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """JSON answers: values of the ledger written as the ledger writes them, times with milliseconds and ``Z``."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -15,6 +16,11 @@ class Json(JSONResponse):
     def render(self, content: Any) -> bytes:
         """Return the bytes of the content."""
         return orjson.dumps(content, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def shown(row: Mapping[str, Any], *hidden: str) -> dict[str, Any]:
+    """Return a row as it is answered: without the number of its log, and without ``hidden``."""
+    return {name: value for name, value in row.items() if name != "log" and name not in hidden}
 
 
 def _plain(value: object) -> Any:

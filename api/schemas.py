@@ -15,6 +15,10 @@ from manifest.events import EVENTS
 
 _IN = ConfigDict(extra="forbid")
 MAX_ITEMS = 100
+# What a route answers, beside 201, that records once under one Idempotency-Key.
+REPEATED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "recorded before under the same Idempotency-Key: the first receipt"}
+}
 
 
 class LoginIn(BaseModel):

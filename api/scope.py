@@ -97,16 +97,19 @@ class View:
         """Return the condition that keeps a query to what is the party's own."""
         return [] if self.access.sees_all else [column.in_(sorted(self.parties))]
 
-    def taking_part(self) -> list[ColumnElement[bool]]:
-        """Return the condition that keeps a query over manifests to those the party takes part in."""
+    def taking_part(self, manifest: ColumnElement[str] = MANIFEST.c.manifest) -> list[ColumnElement[bool]]:
+        """Return the condition that keeps a query over manifests to those the party takes part in.
+
+        ``manifest`` is the column that names one, of another table where it is that one that is asked.
+        """
         if self.access.sees_all:
             return []
         takes_part = exists().where(
-            MANIFEST_PARTY.c.log == MANIFEST.c.log,
-            MANIFEST_PARTY.c.manifest == MANIFEST.c.manifest,
+            MANIFEST_PARTY.c.log == self.log,
+            MANIFEST_PARTY.c.manifest == manifest,
             MANIFEST_PARTY.c.party.in_(sorted(self.parties)),
         )
-        return [or_(takes_part, MANIFEST.c.manifest.in_(sorted(self.consignments)))]
+        return [or_(takes_part, manifest.in_(sorted(self.consignments)))]
 
     def manifest(self, manifest: str) -> Row:
         """Return the row of a manifest; raise NotFound when there is none, or none for this party."""

@@ -1,18 +1,17 @@
 """Batches: what a facility poured together, what came out, and which lots still wait for its end."""
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from sqlalchemy import func, select
 
-from api.acting import Desk, Done, act, in_request
-from api.answers import Json
+from api.acting import act_on
+from api.answers import Json, shown
 from api.deps import Asked, ReadOnly, TheDesk, Writes
 from api.paging import Cursor, Limit, page
-from api.reading import Given
 from api.routes.events import answered
 from api.schemas import ReceiptOut, takes
+from api.scope import View
 from ledger.errors import NotFound, Problem
 from ledger.storage.store import rows
 from manifest.lots import events as e
@@ -30,7 +29,7 @@ router = APIRouter(prefix="/batches", tags=["batches"])
 )
 async def charge(batch: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Put lots of your own store into a batch; parts of manifests go in as they are treated."""
-    return answered(await pool.run(_on_batch, desk, e.BatchCharged.kind, batch, given))
+    return answered(await pool.run(act_on, desk, e.BatchCharged.kind, given, stream=batch, batch=batch))
 
 
 @router.post(
@@ -41,12 +40,7 @@ async def charge(batch: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
 )
 async def discharge(batch: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Say what came out of a batch: child lots and residues. Nothing goes in after it."""
-    return answered(await pool.run(_on_batch, desk, e.BatchDischarged.kind, batch, given))
-
-
-def _on_batch(desk: Desk, kind: str, batch: str, given: Given) -> Done:
-    with in_request():
-        return act(desk, kind, replace(given, fields={**given.fields, "batch": batch}), stream=batch)
+    return answered(await pool.run(act_on, desk, e.BatchDischarged.kind, given, stream=batch, batch=batch))
 
 
 @router.get("")
@@ -62,9 +56,7 @@ def list_batches(
         if site is not None:
             query = query.where(BATCH.c.site == site)
         found = page(view.reader, query, BATCH.c.seq, cursor, limit)
-    for row in found["items"]:
-        del row["log"]
-    return Json(found)
+    return Json(found | {"items": [shown(row) for row in found["items"]]})
 
 
 @router.get("/{batch}")
@@ -80,18 +72,16 @@ def show_batch(batch: str, read: ReadOnly) -> Json:
         made = select(LOT.c.lot, LOT.c.lot_kind, LOT.c.code, LOT.c.declared_g).where(
             LOT.c.log == view.log, LOT.c.lot.in_(names)
         )
-        shown = dict(row) | {
-            "inputs": [
-                _without_log(one) for one in rows(view.reader, BATCH_INPUT, log=view.log, batch=batch)
-            ],
+        inputs = rows(view.reader, BATCH_INPUT, log=view.log, batch=batch)
+        answer = shown(dict(row)) | {
+            "inputs": [shown(one, "batch") for one in inputs],
             "outputs": [dict(one) for one in view.reader.execute(made.order_by(LOT.c.lot)).mappings()],
             "shares": shares(view, of=batch),
         }
-    del shown["log"]
-    return Json(shown)
+    return Json(answer)
 
 
-def shares(view: Any, *, of: str | None = None, manifest: str | None = None) -> list[dict[str, Any]]:
+def shares(view: View, *, of: str | None = None, manifest: str | None = None) -> list[dict[str, Any]]:
     """Return what a batch or child lot stands for, or what became of a manifest's shares; grams by place."""
     columns = (
         LOT_SHARE.c.manifest,
@@ -111,7 +101,3 @@ def shares(view: Any, *, of: str | None = None, manifest: str | None = None) -> 
     if manifest is not None:
         query = query.where(LOT_SHARE.c.manifest == manifest)
     return [dict(row) | {"grams": int(row["grams"])} for row in view.reader.execute(query).mappings()]
-
-
-def _without_log(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in {"log", "batch"}}

@@ -1,13 +1,12 @@
 """Claims: acts that happened and were refused, kept until an authority decides on them."""
 
-from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
 from sqlalchemy import select
 
-from api.acting import Desk, act, in_request
-from api.answers import Json
+from api.acting import Desk, act_on
+from api.answers import Json, shown
 from api.claiming import Claimed, carry_out, submit_or_keep
 from api.deps import Asked, ReadOnly, TheDesk, Writes
 from api.errors import as_problem
@@ -67,17 +66,15 @@ async def resolve(request: Request, claim: str, pool: Writes, desk: TheDesk, giv
 
     The answer says whether it could be: an act that the masses contradict stays out, whoever accepts it.
     """
-    asked = replace(given, fields={**given.fields, "claim": claim})
-    return Json(await pool.run(_resolve, request, desk, asked), status_code=201)
+    return Json(await pool.run(_resolve, request, desk, claim, given), status_code=201)
 
 
-def _resolve(request: Request, desk: Desk, given: Given) -> dict[str, Any]:
-    with in_request():
-        decided = act(desk, ClaimResolved.kind, given)
+def _resolve(request: Request, desk: Desk, claim: str, given: Given) -> dict[str, Any]:
+    decided = act_on(desk, ClaimResolved.kind, given, claim=claim)
     answer = receipt(decided) | {"act": None, "problem": None}
     if decided.event.body["outcome"] == Outcome.ACCEPTED:
         try:
-            answer["act"] = receipt(carry_out(desk, str(given.fields["claim"])))
+            answer["act"] = receipt(carry_out(desk, claim))
         except Refused as refused:
             answer["problem"] = as_problem(request, refused)
     return answer
@@ -97,4 +94,4 @@ def _sees(view: View, row: Row) -> bool:
 
 def _shown(row: Row) -> dict[str, Any]:
     lists = {name: row[name].split(",") for name in ("parties", "codes")}
-    return {name: value for name, value in row.items() if name != "log"} | lists
+    return shown(row) | lists

@@ -4,16 +4,15 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from sqlalchemy import ColumnElement, Table, exists, or_, select
+from sqlalchemy import ColumnElement, Table, select
 
-from api.answers import Json
+from api.answers import Json, shown
 from api.deps import ReadOnly
 from api.scope import View
 from ledger.storage.db import Row
 from manifest.correcting.fields import FIELDS
 from manifest.correcting.views import CORRECTION, CORRECTION_REQUEST
 from manifest.obligation_views import OBLIGATION, OBLIGATION_LOT
-from manifest.views import MANIFEST_PARTY
 from manifest.vocabulary import CorrectionState, ObligationState, RequestState
 
 router = APIRouter(tags=["corrections"])
@@ -56,7 +55,7 @@ def list_requests(read: ReadOnly, state: RequestState | None = RequestState.OPEN
     """List what authorities want corrected in your manifests, unanswered unless asked otherwise."""
     with read() as view:
         found = _list(view, CORRECTION_REQUEST, CORRECTION_REQUEST.c.state, state, limit)
-    return Json({"items": [_shown(row) for row in found]})
+    return Json({"items": [shown(row) for row in found]})
 
 
 @router.get("/obligations")
@@ -74,7 +73,7 @@ def show_corrections(manifest: str, read: ReadOnly) -> Json:
     with read() as view:
         view.manifest(manifest)
         items = [_correction(view, row) for row in _of(view, CORRECTION, manifest)]
-        requests = [_shown(row) for row in _of(view, CORRECTION_REQUEST, manifest)]
+        requests = [shown(row) for row in _of(view, CORRECTION_REQUEST, manifest)]
     return Json({"items": items, "requests": requests})
 
 
@@ -106,21 +105,19 @@ def _list(
         where.append(column == state)
     elif open_:
         where.append(column.in_([ObligationState.REFUSED.value, ObligationState.RETURNED.value]))
-    if not view.access.sees_all:
-        taking_part = exists().where(
-            MANIFEST_PARTY.c.log == view.log,
-            MANIFEST_PARTY.c.manifest == table.c.manifest,
-            MANIFEST_PARTY.c.party.in_(sorted(view.parties)),
-        )
-        where.append(or_(taking_part))
-    query = select(table).where(*where).order_by(table.c.seq.desc()).limit(limit)
+    query = (
+        select(table)
+        .where(*where, *view.taking_part(table.c.manifest))
+        .order_by(table.c.seq.desc())
+        .limit(limit)
+    )
     return [dict(row) for row in view.reader.execute(query).mappings()]
 
 
 def _correction(view: View, row: Row) -> dict[str, Any]:
     """Return a correction as it is shown; ``yours`` tells that it waits for whoever asks."""
     waiting = [party for party in row["waiting"].split(",") if party]
-    return _shown(row) | {
+    return shown(row) | {
         "before": json.loads(row["before"]),
         "after": json.loads(row["after"]),
         "waiting": waiting,
@@ -135,8 +132,4 @@ def _obligation(view: View, row: Row) -> dict[str, Any]:
         lots.log == view.log, lots.obligation == row["obligation"], lots.grams > 0
     )
     found = view.reader.execute(query.order_by(lots.lot)).mappings()
-    return _shown(row) | {"lots": [dict(one) for one in found]}
-
-
-def _shown(row: Row) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "log"}
+    return shown(row) | {"lots": [dict(one) for one in found]}

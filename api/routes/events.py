@@ -1,6 +1,7 @@
 """Signed envelopes as clients make them, the bytes to sign, and acts signed with keys in custody."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
@@ -241,17 +242,7 @@ def _read_act(value: dict[str, Any], key: str | None, also: tuple[str, ...]) -> 
     assert isinstance(kind, str)
     assert isinstance(body, dict)
     check_dates(body, "/body")
-    return (
-        kind,
-        Given(
-            fields=body,
-            occurred_at=given.occurred_at,
-            secrets=given.secrets,
-            party=given.party,
-            idem=given.idem,
-        ),
-        stream,
-    )
+    return kind, replace(given, fields=body), stream
 
 
 @router.post(

@@ -7,14 +7,15 @@ from fastapi import APIRouter, Query
 from sqlalchemy import func, select
 
 from api import acting
-from api.acting import Desk, Done, act, in_request
-from api.answers import Json
+from api.acting import Desk, Done, act, act_on, in_request
+from api.answers import Json, shown
 from api.deps import Asked, ReadOnly, TheDesk, Writes
 from api.paging import Cursor, Limit, page
 from api.reading import Given
 from api.routes.batches import shares
 from api.routes.events import answered
 from api.schemas import ReceiptOut, takes
+from api.scope import View
 from ledger.errors import Malformed, NotFound, Problem
 from ledger.ids import uuid7
 from ledger.storage.store import rows
@@ -46,12 +47,16 @@ def _declare(desk: Desk, given: Given) -> Done:
     if not isinstance(opening, bool):
         raise Malformed(Problem("manifest.field_invalid", "/opening"))
     event = e.OpeningDeclared if opening else e.GenerationDeclared
-    given = replace(given, fields=fields)
+    return _new_lot(desk, event.kind, replace(given, fields=fields))
+
+
+def _new_lot(desk: Desk, kind: str, given: Given) -> Done:
+    """Record what makes a lot; its id is made here when it is left out."""
     with in_request():
-        if (done := acting.repeated(desk, event.kind, given, fields.get("lot"))) is not None:
+        if (done := acting.repeated(desk, kind, given, given.fields.get("lot"))) is not None:
             return done
-        fields.setdefault("lot", uuid7(desk.home.clock()))
-        return act(desk, event.kind, given)
+        named = {"lot": uuid7(desk.home.clock()), **given.fields}
+        return act(desk, kind, replace(given, fields=named))
 
 
 @router.post(
@@ -62,17 +67,8 @@ def _declare(desk: Desk, given: Given) -> Done:
 )
 async def declare_residue(pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Declare what treatment left at your facility, with the batch or the manifests it comes from."""
-    done = await pool.run(_residue, desk, given)
+    done = await pool.run(_new_lot, desk, lots.ResidueDeclared.kind, given)
     return answered(done, {"lot": done.event.stream})
-
-
-def _residue(desk: Desk, given: Given) -> Done:
-    kind = lots.ResidueDeclared.kind
-    with in_request():
-        if (done := acting.repeated(desk, kind, given, given.fields.get("lot"))) is not None:
-            return done
-        fields = {"lot": uuid7(desk.home.clock())} | dict(given.fields)
-        return act(desk, kind, replace(given, fields=fields))
 
 
 @router.post(
@@ -83,7 +79,7 @@ def _residue(desk: Desk, given: Given) -> Done:
 )
 async def adjust(lot: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Say that a lot turns out larger or smaller while it is still stored."""
-    return answered(await pool.run(_on_lot, desk, e.GenerationAdjusted.kind, lot, given))
+    return answered(await pool.run(act_on, desk, e.GenerationAdjusted.kind, given, stream=lot, lot=lot))
 
 
 @router.post(
@@ -94,7 +90,7 @@ async def adjust(lot: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
 )
 async def treat(lot: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Record that part of a lot was treated on your own site."""
-    return answered(await pool.run(_on_lot, desk, e.SelfTreated.kind, lot, given))
+    return answered(await pool.run(act_on, desk, e.SelfTreated.kind, given, stream=lot, lot=lot))
 
 
 @router.post(
@@ -105,7 +101,7 @@ async def treat(lot: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
 )
 async def declassify(lot: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Say that part of a lot is ordinary waste by a test certificate: no manifest, another record."""
-    return answered(await pool.run(_on_lot, desk, lots.Declassified.kind, lot, given))
+    return answered(await pool.run(act_on, desk, lots.Declassified.kind, given, stream=lot, lot=lot))
 
 
 @router.post(
@@ -116,12 +112,7 @@ async def declassify(lot: str, pool: Writes, desk: TheDesk, given: Asked) -> Jso
 )
 async def treat_own(lot: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Record that your facility treated part of a lot of its own: from a batch, a residue, old stock."""
-    return answered(await pool.run(_on_lot, desk, lots.LotTreated.kind, lot, given))
-
-
-def _on_lot(desk: Desk, kind: str, lot: str, given: Given) -> Done:
-    with in_request():
-        return act(desk, kind, replace(given, fields={**given.fields, "lot": lot}), stream=lot)
+    return answered(await pool.run(act_on, desk, lots.LotTreated.kind, given, stream=lot, lot=lot))
 
 
 @router.get("")
@@ -140,10 +131,8 @@ def list_lots(
                 query = query.where(column == value)
         found = page(view.reader, query, LOT.c.seq, cursor, limit)
         places = _places(view, [row["lot"] for row in found["items"]])
-    for row in found["items"]:
-        del row["log"]
-        row["balances"] = places.get(row["lot"], [])
-    return Json(found)
+    items = [shown(row) | {"balances": places.get(row["lot"], [])} for row in found["items"]]
+    return Json(found | {"items": items})
 
 
 @router.get("/{lot}")
@@ -155,16 +144,15 @@ def show_lot(lot: str, read: ReadOnly) -> Json:
         if row is None:
             raise NotFound(Problem("manifest.lot_unknown", "", {"lot": lot}))
         sources = rows(view.reader, LOT_SOURCE, log=view.log, lot=lot)
-        shown = dict(row) | {
+        answer = shown(dict(row)) | {
             "balances": _places(view, [lot]).get(lot, []),
             "sources": [{name: one[name] for name in ("source_kind", "source")} for one in sources],
             "stands_for": shares(view, of=lot),
         }
-    del shown["log"]
-    return Json(shown)
+    return Json(answer)
 
 
-def _places(view: Any, lots: list[str]) -> dict[str, list[dict[str, Any]]]:
+def _places(view: View, lots: list[str]) -> dict[str, list[dict[str, Any]]]:
     query = (
         select(BALANCE.c.lot, BALANCE.c.account, BALANCE.c.place, func.sum(BALANCE.c.grams).label("grams"))
         .where(BALANCE.c.log == view.log, BALANCE.c.lot.in_(lots), BALANCE.c.grams != 0)

@@ -16,7 +16,7 @@ from api.deps import Asked, TheDesk, Writes
 from api.reading import Given, secrets_as_json
 from api.registering import record
 from api.routes.events import answered
-from api.schemas import PartialOut, ReceiptOut, partial, takes, takes_object
+from api.schemas import REPEATED, PartialOut, ReceiptOut, partial, takes, takes_object
 from api.scope import View
 from ledger.errors import Malformed, Problem, RuleBroken
 from ledger.format.event import Actor
@@ -29,27 +29,20 @@ from manifest.correcting.events import CorrectionRequested, CorrectionWithdrawn
 from manifest.views import ACT, ORGANISATION
 
 router = APIRouter(prefix="/manifests", tags=["manifests"])
-_REPEATED: dict[int | str, dict[str, Any]] = {
-    200: {"description": "recorded before under the same Idempotency-Key: the first receipt"}
-}
 
 
 @router.post(
     "",
     status_code=201,
     response_model=ReceiptOut,
-    responses=_REPEATED,
+    responses=REPEATED,
     openapi_extra=takes(e.Registered, may_omit=("number", "form", "generator")),
 )
 async def register(pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Register a manifest. What is left out is filled in: its id, its number, the form, you as generator."""
     done = await pool.run(record, desk, given)
-    return answered(done, {"manifest": done.event.stream, "number": _number_text(done)})
-
-
-def _number_text(done: Done) -> str:
-    number = done.event.body["number"]
-    return f"{number['sequence']}/{number['year']}/{number['issuer']}"
+    number = e.Number(**done.event.body["number"])
+    return answered(done, {"manifest": done.event.stream, "number": str(number)})
 
 
 @router.post(
@@ -158,7 +151,7 @@ def act_route(
         methods=["POST"],
         status_code=201,
         response_model=ReceiptOut,
-        responses=_REPEATED,
+        responses=REPEATED,
         name=event.kind,
         description=words,
         openapi_extra=takes(event, filled=("correction",) if in_path else (), may_omit=(new,) if new else ()),

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from sqlalchemy import Table, or_, select
 
-from api.answers import Json
+from api.answers import Json, shown
 from api.deps import Now, ReadOnly
 from api.paging import Cursor, Limit, page
 from api.reading import Day
@@ -54,11 +54,11 @@ Shape = Callable[[View, Row, Asked], dict[str, Any]]
 
 def told(row: Row) -> dict[str, Any]:
     """Return a row as it is shown: no log, lists as lists, nothing that goes without saying."""
-    shown = {name: value for name, value in row.items() if name != "log"}
+    made = shown(row)
     for name in _LISTS:
-        if isinstance(shown.get(name), str):
-            shown[name] = [part for part in shown[name].split(",") if part]
-    return shown
+        if isinstance(made.get(name), str):
+            made[name] = [part for part in made[name].split(",") if part]
+    return made
 
 
 def in_force(view: View, table: Table, on: date, *hidden: str, **equal: Any) -> list[dict[str, Any]]:

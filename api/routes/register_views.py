@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from sqlalchemy import select
 
-from api.answers import Json
+from api.answers import Json, shown
 from api.deps import Now, ReadOnly
 from api.reading import Day
 from api.routes.register_lists import in_force, suspended, word
@@ -29,6 +29,7 @@ from manifest.vocabulary import Register, local_date
 
 router = APIRouter(tags=["registers"])
 _PUBLIC = ("party", "name", "roles", "admitted")
+_OF_KEYS = ("public_key", "key")  # bytes, and the database's own number of a key
 
 
 @router.get("/permits")
@@ -68,7 +69,7 @@ def _permit(view: View, row: Row, year: int, day: date) -> dict[str, Any]:
     ]
     vehicles = [one["plate"] for one in in_force(view, PERMIT_VEHICLE, on, "permit", permit=permit)]
     return (
-        _without_log(row)
+        shown(row)
         | {"lines": lines, "vehicles": vehicles}
         | suspended(view, Register.PERMIT, permit, on)
         | word(view, Register.PERMIT, row, permit)
@@ -83,9 +84,9 @@ def show_organisation(party: str, read: ReadOnly) -> Json:
         row = one(view.reader, ORGANISATION, log=view.log, party=party)
         if row is None:
             raise NotFound(Problem("manifest.party_unknown", "", {"party": party}))
-        shown: dict[str, Any] = _without_log(row) | {"roles": row["roles"].split(",")}
+        answer: dict[str, Any] = shown(row) | {"roles": row["roles"].split(",")}
         if not view.owns(party):
-            return Json({name: shown[name] for name in _PUBLIC})
+            return Json({name: answer[name] for name in _PUBLIC})
         for name, table, column in (
             ("sites", SITE, "party"),
             ("keys", KEY, "party"),
@@ -95,14 +96,9 @@ def show_organisation(party: str, read: ReadOnly) -> Json:
             ("mandates_held", MANDATE, "agent"),
         ):
             found = rows(view.reader, table, log=view.log, **{column: party})
-            shown[name] = [_without_log(entry) for entry in found]
+            answer[name] = [shown(entry, *_OF_KEYS) for entry in found]
         today = local_date(view.now)
         permits = rows(view.reader, PERMIT, log=view.log, party=party)
-        shown["permits"] = [_permit(view, permit, today.year, today) for permit in permits]
-        shown |= word(view, Register.ORGANISATION, row, party)
-    return Json(shown)
-
-
-def _without_log(row: Row) -> dict[str, Any]:
-    hidden = {"log", "public_key", "key"}
-    return {name: value for name, value in row.items() if name not in hidden}
+        answer["permits"] = [_permit(view, permit, today.year, today) for permit in permits]
+        answer |= word(view, Register.ORGANISATION, row, party)
+    return Json(answer)

@@ -12,7 +12,7 @@ from api.home import OPERATOR, ROOTS, give_key
 from api.reading import Given
 from api.recorder import Signing
 from api.routes.events import answered
-from api.schemas import ReceiptOut, takes, takes_object
+from api.schemas import REPEATED, ReceiptOut, takes, takes_object
 from ledger.errors import Malformed, NotAllowed, Problem, RuleBroken
 from ledger.storage.db import reading
 from ledger.storage.store import one
@@ -23,9 +23,6 @@ from manifest.views import ORGANISATION
 from manifest.vocabulary import Role
 
 router = APIRouter(tags=["registers"])
-_REPEATED: dict[int | str, dict[str, Any]] = {
-    200: {"description": "recorded before under the same Idempotency-Key: the first receipt"}
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ def _add(entering: _Entering) -> None:
         methods=["POST"],
         status_code=201,
         response_model=ReceiptOut,
-        responses=_REPEATED,
+        responses=REPEATED,
         name=entering.event.kind,
         description=entering.words,
         openapi_extra=extra,
