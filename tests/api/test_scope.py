@@ -201,3 +201,22 @@ def test_a_party_that_is_not_admitted_sees_its_own_and_may_not_act(lite: Caller)
     assert isinstance(clock, Ticking)
     clock.now += timedelta(days=366)
     assert lite.get(key, "/me").status_code == 401
+
+
+def test_a_mandate_for_one_manifest_opens_that_one_in_every_list(lite: Caller) -> None:
+    manifest, other = lite.register(), lite.register()
+    for name in (manifest, other):
+        wanted = {"field": "paper_number", "reason": "Số trên giấy ghi nhầm"}
+        lite.did(lite.post(AUTHORITY, f"/manifests/{name}/correction-requests", wanted))
+    mandate = {
+        "mandate": "mandate:one", "agent": RIVAL, "role": "generator", "manifest": manifest,
+        "valid_from": "2025-01-01", "valid_to": "2025-12-31",
+    }  # fmt: skip
+    lite.did(lite.post(GENERATOR, "/mandates", mandate))
+    for path in ("/manifests", "/correction-requests"):
+        items = lite.did(lite.get(RIVAL, path), 200)["items"]
+        assert [one["manifest"] for one in items] == [manifest]
+        assert {one["manifest"] for one in lite.did(lite.get(GENERATOR, path), 200)["items"]} == {
+            manifest,
+            other,
+        }
