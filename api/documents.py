@@ -9,21 +9,22 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from api.finding import find_manifest
 from api.home import Home
 from api.recorder import record
-from ledger.errors import NotFound, Problem
+from ledger.errors import NotFound
 from ledger.personal.subjects import Subjects
 from ledger.personal.vault import find_secrets
 from ledger.publishing.published import prove_entry
 from ledger.storage.db import Reader, Row, reading
-from ledger.storage.store import STREAM, one, rows
+from ledger.storage.store import STREAM
 from ledger.writing.changes import Reads
 from manifest.acts import find, read_stored
 from manifest.consignment import Manifest
 from manifest.events import HandedOver, PdfIssued
 from manifest.reference import default
 from manifest.register.lookups import organisation
-from manifest.views import MANIFEST, PERMIT, SITE
+from manifest.views import PERMIT, SITE
 from manifest.vocabulary import PermitKind, local_date
 from pdf.draw import render
 from pdf.form import Stamp
@@ -43,17 +44,6 @@ class Issued:
     proof: str
     signed: tuple[str, ...]
     unsigned: tuple[str, ...]
-
-
-def find_manifest(reader: Reader, log: int, name: str) -> str:
-    """Return the id of a manifest given by id or by printed number; raise NotFound for neither."""
-    row = one(reader, MANIFEST, log=log, manifest=name)
-    if row is None:
-        found = rows(reader, MANIFEST, log=log, number=name)
-        row = found[0] if found else None
-    if row is None:
-        raise NotFound(Problem("manifest.unknown", "", {"manifest": name}))
-    return str(row["manifest"])
 
 
 def issue_pdf(home: Home, name: str) -> Issued:
@@ -95,7 +85,7 @@ def issue_pdf(home: Home, name: str) -> Issued:
             )
             signed.append(signature.party)
     digest = hashlib.sha256(data).hexdigest()
-    _store(home, digest, data)
+    store_document(home, digest, data)
     body = PdfIssued(
         manifest=manifest_id,
         number=str(manifest.registered.number),
@@ -120,8 +110,14 @@ def write_issued(issued: Issued, path: Path) -> None:
     proof_path(path).write_text(issued.proof, encoding="utf-8")
 
 
-def _store(home: Home, digest: str, data: bytes) -> None:
-    path = home.folder / "documents" / f"{digest}.pdf"
+def document_path(home: Home, digest: str) -> Path:
+    """Return where a document of that hash is kept."""
+    return home.folder / "documents" / f"{digest}.pdf"
+
+
+def store_document(home: Home, digest: str, data: bytes) -> None:
+    """Keep a document under its own hash; it is there whole or not at all."""
+    path = document_path(home, digest)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_bytes(data)

@@ -10,6 +10,7 @@ from api.home import Home
 from api.middleware import Edge
 from api.routes import (
     batches,
+    blanks,
     cases,
     claims,
     clocks,
@@ -60,6 +61,7 @@ _ROUTERS = (
     reconciliation.router,
     clocks.router,
     claims.router,
+    blanks.router,
 )
 _PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -102,6 +104,7 @@ def create_app(home: Home) -> FastAPI:
     errors.install(app)
     app.include_router(system.router)
     app.include_router(verdict.router)
+    app.include_router(blanks.public)
     app.include_router(log_files.router)
     problem = {"content": {errors.PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
     refused: dict[int | str, dict[str, Any]] = {

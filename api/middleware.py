@@ -51,7 +51,8 @@ class Edge:
                 headers["X-Request-Id"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "no-referrer"
-                headers["Content-Security-Policy"] = _DOCS_POLICY if docs else _API_POLICY
+                # A page has its own: it names its style.
+                headers.setdefault("Content-Security-Policy", _DOCS_POLICY if docs else _API_POLICY)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from api.deps import TheHome
+from api.pages import page, paragraphs
 from ledger.publishing.publisher import last_checkpoint
 from ledger.storage.db import reading
 from ledger.storage.store import one, rows
@@ -16,9 +17,6 @@ from manifest import wording
 from manifest.views import MANIFEST, PDF
 
 router = APIRouter(tags=["public"])
-_PAGE = """<!doctype html><html lang="vi"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title></head>
-<body><main><h1>{title}</h1>{content}</main></body></html>"""
 
 
 @router.get(
@@ -33,16 +31,15 @@ def verdict(manifest: str, home: TheHome) -> HTMLResponse:
         head = last_checkpoint(reader, log)
     if row is None:
         title = wording.text("verdict_unknown", {}, "vi")
-        return HTMLResponse(_PAGE.format(title=escape(title), content=""), status_code=404)
+        return page(title, "", 404)
     said = [
         wording.text("verdict_status", {"status": row["status"]}, "vi"),
         wording.text("verdict_size", {"size": head[0] if head else 0}, "vi"),
         wording.text("verdict_documents", {"count": len(documents)}, "vi"),
     ]
     listed = "".join(f"<li><code>{_breakable(document['sha256'])}</code></li>" for document in documents)
-    content = "".join(f"<p>{escape(line)}</p>" for line in said) + f"<ul>{listed}</ul>"
     title = wording.text("verdict_title", {"number": row["number"]}, "vi")
-    return HTMLResponse(_PAGE.format(title=escape(title), content=content))
+    return page(title, f"{paragraphs(*said)}<ul>{listed}</ul>")
 
 
 def _breakable(digest: str) -> str:

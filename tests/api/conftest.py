@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import URL
 
+from api.settings import settings
 from tests.api.caller import Caller
 from tests.api.homes import (
     START,
@@ -76,3 +77,15 @@ def lite(sqlite_home: tuple[Path, dict[str, str]], tmp_path: Path) -> Iterator[C
     folder, keys = sqlite_home
     with sqlite_copies(folder, keys, tmp_path) as new, Caller.of(new(Ticking())) as caller:
         yield caller
+
+
+@pytest.fixture
+def here(api: Caller, monkeypatch: pytest.MonkeyPatch) -> Iterator[Caller]:
+    """A deployment that the environment names."""
+    given = api.furnished.home.settings
+    monkeypatch.setenv("CTNH_DATABASE_URL", given.database_url)
+    monkeypatch.setenv("CTNH_DATA_DIR", str(given.data_dir))
+    monkeypatch.setenv("CTNH_ORIGIN", given.origin)
+    settings.cache_clear()
+    yield api
+    settings.cache_clear()

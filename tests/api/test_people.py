@@ -1,13 +1,10 @@
 """The first login of a deployment is made on the command line: an account or an API key."""
 
-from collections.abc import Iterator
-
 import pytest
 from typer.testing import CliRunner, Result
 
 from api.cli.app import app
 from api.identity.accounts import change_account, make_account
-from api.settings import settings
 from ledger.errors import Malformed
 from tests.api.caller import Caller
 from tests.api.homes import GENERATOR
@@ -15,18 +12,6 @@ from tests.api.homes import GENERATOR
 PASSWORD = "bèo-dạt-mây-trôi"
 USER = ["user", "add", "thu-kho", "--party", GENERATOR, "--name", "Thủ kho"]
 KEY = ["key", "add", "--party", GENERATOR, "--name", "ERP"]
-
-
-@pytest.fixture
-def here(api: Caller, monkeypatch: pytest.MonkeyPatch) -> Iterator[Caller]:
-    """A deployment that the environment names."""
-    given = api.furnished.home.settings
-    monkeypatch.setenv("CTNH_DATABASE_URL", given.database_url)
-    monkeypatch.setenv("CTNH_DATA_DIR", str(given.data_dir))
-    monkeypatch.setenv("CTNH_ORIGIN", given.origin)
-    settings.cache_clear()
-    yield api
-    settings.cache_clear()
 
 
 def run(arguments: list[str], typed: str = "") -> Result:

@@ -1,6 +1,14 @@
 """Drafts, outages and what happened against the rules, told over TCP; each ends with the full check."""
 
+import io
+import subprocess
 from datetime import timedelta
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+import pytest
+import zxingcpp
+from PIL import Image
 
 from ledger.format.event import time_text
 from tests.api.homes import AUTHORITY, FACILITY, GENERATOR
@@ -31,16 +39,24 @@ def test_the_facility_drafts_both_agree_and_next_month_it_is_repeated(story: Ser
     assert status(story, repeated["manifest"])["status"] == "registered"
 
 
+@pytest.mark.poppler
 def test_while_the_system_is_down_a_signed_blank_is_used_and_entered_later(story: Served) -> None:
-    block = "block:facility"
-    blanks = {"blanks": "blanks:story", "block": block, "first": 900, "last": 909, "sha256": "ab" * 32}
-    story.did(story.post(FACILITY, "/acts", {"kind": "blanks.issued.v1", "body": blanks}))
+    issued = story.did(
+        story.post(FACILITY, "/blanks", {"block": "block:facility", "first": 900, "last": 909})
+    )
+    paper = story.client.get(issued["document"], headers=story.furnished.bearer(FACILITY)).content
+    assert sha256(paper).hexdigest() == issued["body"]["sha256"]
+    checked = printed_link(paper, 4 * 5 + 1)
+    assert "Chưa có chứng từ nào mang số này" in story.client.get(checked).text
     year = int(story.today[:4])
     number = {"sequence": 905, "year": year, "issuer": "1-2-3.047.VX"}
     body = story.registration(80_000) | {"number": number}
     problem(story.post(GENERATOR, "/manifests", body), 422, "manifest.number_on_blank")
     entered = story.did(story.post(GENERATOR, "/manifests", body | {"on_paper": slip(GENERATOR)}))
     manifest = entered["manifest"]
+    found = story.client.get(checked).text
+    assert "Chữ ký in trên tờ là của hệ thống này." in found
+    assert manifest in found
     story.hand_over(manifest)
     before = _due(story, manifest)
     now = story.furnished.home.clock()
@@ -56,6 +72,19 @@ def test_while_the_system_is_down_a_signed_blank_is_used_and_entered_later(story
     assert after["in_transit"] >= before["in_transit"]
     graded = story.get(GENERATOR, f"/manifests/{manifest}").json()
     assert graded["evidence"]["grade"] == "D"
+
+
+def printed_link(paper: bytes, page: int) -> str:
+    """Return the address behind the code on a page, without its host."""
+    drawn = subprocess.run(
+        ["pdftoppm", "-r", "150", "-f", str(page), "-l", str(page), "-png"],
+        input=paper,
+        capture_output=True,
+        check=True,
+    )
+    (code,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(drawn.stdout)))
+    address = urlsplit(code.text)
+    return f"{address.path}?{address.query}"
 
 
 def _due(story: Served, manifest: str) -> dict[str, str]:
