@@ -29,6 +29,7 @@ from ledger.errors import (
     RuleBroken,
     Unavailable,
 )
+from manifest.body import CODES, facts_of
 from manifest.reference import ReferenceRefused
 from manifest.wording import Language, message
 from pdf.errors import PdfError
@@ -88,34 +89,12 @@ _OF_STATUS = {
     413: "api.body_too_large",
     415: "api.media_type_wrong",
 }
+# Parameters and small bodies, which the framework reads: beside what may be wrong in an event's body.
 _OF_PYDANTIC = {
-    "missing": "manifest.field_missing",
-    "extra_forbidden": "manifest.field_unknown",
-    "enum": "manifest.choice_unknown",
-    "literal_error": "manifest.choice_unknown",
+    **CODES,
     "int_parsing": "manifest.integer_required",
-    "int_type": "manifest.integer_required",
-    "int_from_float": "manifest.integer_required",
-    "string_too_long": "manifest.text_too_long",
-    "string_too_short": "manifest.text_missing",
-    "too_long": "manifest.list_too_long",
-    "too_short": "manifest.list_too_short",
-    "date_from_datetime_parsing": "manifest.date_invalid",
-    "date_parsing": "manifest.date_invalid",
-    "date_type": "manifest.date_invalid",
     "date_from_datetime_inexact": "manifest.date_invalid",
-    "greater_than": "manifest.number_too_small",
-    "greater_than_equal": "manifest.number_too_small",
-    "less_than_equal": "manifest.number_too_large",
     "json_invalid": "ledger.json_broken",
-}
-_FACTS = {
-    "ge": "limit",
-    "gt": "limit",
-    "le": "limit",
-    "expected": "expected",
-    "max_length": "limit",
-    "min_length": "limit",
 }
 
 
@@ -250,17 +229,12 @@ def install(app: FastAPI) -> None:
 
 def _of_pydantic(detail: Mapping[str, Any]) -> Problem:
     code = _OF_PYDANTIC.get(detail["type"], "api.parameter_invalid")
-    context = detail.get("ctx", {})
-    facts: dict[str, Fact] = {}
     if code == "ledger.json_broken":
         return Problem(code, "", {"at": int(detail["loc"][-1])})
-    for name, value in context.items():
-        if name in _FACTS:
-            facts[_FACTS[name]] = value if isinstance(value, int) else str(value)
     # A body is pointed into as it was sent; what is no body is named by where it stands.
     place, *rest = detail["loc"]
     parts = rest if place == "body" else [place, *rest]
-    return Problem(code, "".join(f"/{pointer(part)}" for part in parts), facts)
+    return Problem(code, "".join(f"/{pointer(part)}" for part in parts), facts_of(detail.get("ctx", {})))
 
 
 def pointer(part: object) -> str:

@@ -21,6 +21,7 @@ from ledger.format import canonical
 from ledger.format.event import Event
 from ledger.format.signature import b64, unb64
 from ledger.personal.vault import SALT_BYTES, Secret
+from manifest.body import UUID7
 from manifest.vocabulary import VIETNAM
 
 ENVELOPE_TYPE = "application/vnd.ctnh.envelope"
@@ -38,7 +39,7 @@ DATE_FIELDS = frozenset(
 _FIRST = datetime(FIRST_YEAR, 1, 1, tzinfo=VIETNAM)
 _AFTER = datetime(LAST_YEAR + 1, 1, 1, tzinfo=VIETNAM)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_UUID7 = re.compile(UUID7)
 # Far beyond what an event may hold, which is judged with its path later on, and far below what a parser
 # that calls itself can take.
 _MAX_DEPTH = 200

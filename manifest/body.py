@@ -13,7 +13,7 @@ import orjson
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from ledger.errors import Malformed, Problem
+from ledger.errors import Fact, Malformed, Problem
 from manifest.vocabulary import Document, Entering
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -36,9 +36,8 @@ MOST_G = 10**13
 Mass = Annotated[int, Field(gt=0, le=MOST_G)]
 MassOrNothing = Annotated[int, Field(ge=0, le=MOST_G)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._:/-]{0,99}$")]
-Uuid7 = Annotated[
-    str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
-]
+UUID7 = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+Uuid7 = Annotated[str, Field(pattern=f"^{UUID7}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=300)]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -46,6 +45,12 @@ Short = Annotated[str, Field(min_length=1, max_length=60)]
 Code = Annotated[str, Field(min_length=1, max_length=12)]
 Methods = Annotated[tuple[Code, ...], Field(min_length=1, max_length=6)]
 LineNumber = Annotated[int, Field(ge=1, le=99)]
+# The parts of a manifest's number: its place in a series, and the code of whoever issues the series.
+SeriesNumber = Annotated[int, Field(ge=1, le=999_999)]
+Issuer = Annotated[str, Field(pattern=r"^[0-9A-Z][0-9A-Z.-]{0,39}$")]
+# Millionths of a degree.
+Latitude = Annotated[int, Field(ge=-90_000_000, le=90_000_000)]
+Longitude = Annotated[int, Field(ge=-180_000_000, le=180_000_000)]
 Year = Annotated[int, Field(ge=2000, le=2200)]
 Day = Annotated[date, BeforeValidator(_read_date)]
 # A time as the ledger writes it; `ledger.format.event.parse_time` reads it.
@@ -126,7 +131,8 @@ def _adapter(cls: type[Body]) -> TypeAdapter[Any]:
     return _ADAPTERS[cls]
 
 
-_CODES = {
+# What the library finds wrong, as a stable code; the rest is `manifest.field_invalid`.
+CODES = {
     "missing": "manifest.field_missing",
     "unexpected_keyword_argument": "manifest.field_unknown",
     "extra_forbidden": "manifest.field_unknown",
@@ -145,6 +151,11 @@ _CODES = {
     "greater_than_equal": "manifest.number_too_small",
     "less_than_equal": "manifest.number_too_large",
 }
+# What the library says beside it, by the name of the fact.
+_FACTS = {
+    "gt": "limit", "ge": "limit", "le": "limit", "max_length": "limit", "min_length": "limit",
+    "expected": "expected",
+}  # fmt: skip
 
 
 def _problems(details: Sequence[Any]) -> list[Problem]:
@@ -157,10 +168,16 @@ def _problems(details: Sequence[Any]) -> list[Problem]:
 def _problem(detail: Any) -> Problem:
     path = "/body" + "".join(f"/{part}" for part in detail["loc"])
     context = detail.get("ctx", {})
-    code = _CODES.get(detail["type"], "manifest.field_invalid")
+    code = CODES.get(detail["type"], "manifest.field_invalid")
     if path.endswith("_g") and code == "manifest.number_too_small":
         code = "manifest.mass_not_positive" if "gt" in context else "manifest.mass_negative"
-    names = {"gt": "limit", "ge": "limit", "le": "limit", "expected": "expected"}
-    names |= {"max_length": "limit", "min_length": "limit"}
-    facts = {names[name]: value for name, value in context.items() if name in names}
-    return Problem(code, path, {k: v if isinstance(v, int) else str(v) for k, v in facts.items()})
+    return Problem(code, path, facts_of(context))
+
+
+def facts_of(context: Mapping[str, Any]) -> dict[str, Fact]:
+    """Return what the library says of a wrong value, as the facts of a problem."""
+    return {
+        _FACTS[name]: value if isinstance(value, int) else str(value)
+        for name, value in context.items()
+        if name in _FACTS
+    }

@@ -1,15 +1,9 @@
 """Events of outages: an incident with its hours, and numbers set aside for signed blanks."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
-
-from manifest.body import Body, Id, Sha256, Text
-
-_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
-Moment = Annotated[str, Field(pattern=_MOMENT)]
-_Sequence = Annotated[int, Field(ge=1, le=999_999)]
+from manifest.body import Body, Id, Moment, SeriesNumber, Sha256, Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +28,8 @@ class BlanksIssued(Body):
     kind: ClassVar[str] = "blanks.issued.v1"
     blanks: Id
     block: Id
-    first: _Sequence
-    last: _Sequence
+    first: SeriesNumber
+    last: SeriesNumber
     sha256: Sha256
 
 

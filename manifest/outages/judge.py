@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from ledger.errors import Conflict, Malformed, NotAllowed, Problem, Refused, RuleBroken, refuse
+from ledger.errors import Conflict, Malformed, NotAllowed, Problem, RuleBroken, refuse
 from ledger.format.event import Event, parse_time
 from ledger.storage.db import Reader, Row
 from ledger.storage.store import rows
@@ -50,7 +50,7 @@ def _incident(reads: Reads, event: Event, body: IncidentRecorded, reference: Ref
 def _moment(text: str, name: str) -> datetime:
     try:
         return parse_time(text)
-    except (ValueError, Refused) as error:
+    except ValueError as error:  # a day that no calendar has
         raise Malformed(Problem("manifest.field_invalid", f"/body/{name}")) from error
 
 

@@ -5,7 +5,26 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from manifest.body import MOST_G, STRICT, Body, Code, Day, Id, Mass, Name, Sha256, Short, Text, Uuid7, Year
+from manifest.body import (
+    MOST_G,
+    STRICT,
+    Body,
+    Code,
+    Day,
+    Id,
+    Issuer,
+    Latitude,
+    Longitude,
+    Mass,
+    Moment,
+    Name,
+    SeriesNumber,
+    Sha256,
+    Short,
+    Text,
+    Uuid7,
+    Year,
+)
 from manifest.vocabulary import IdentifierKind, PermitKind, Role, SiteKind, ZoneKind
 
 
@@ -142,8 +161,8 @@ class SiteRegistered(Body):
     address: Name
     phone: Short | None = None
     code: Short | None = None
-    latitude_e6: Annotated[int, Field(ge=-90_000_000, le=90_000_000)] | None = None
-    longitude_e6: Annotated[int, Field(ge=-180_000_000, le=180_000_000)] | None = None
+    latitude_e6: Latitude | None = None
+    longitude_e6: Longitude | None = None
     old_commune: Code | None = None
 
 
@@ -211,10 +230,10 @@ class NumbersAllocated(Body):
     kind: ClassVar[str] = "numbers.allocated.v1"
     block: Id
     party: Id
-    issuer: Annotated[str, Field(pattern=r"^[0-9A-Z][0-9A-Z.-]{0,39}$")]
+    issuer: Issuer
     year: Year
-    first: Annotated[int, Field(ge=1, le=999_999)]
-    last: Annotated[int, Field(ge=1, le=999_999)]
+    first: SeriesNumber
+    last: SeriesNumber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,9 +259,7 @@ class CheckpointAnchored(Body):
     root: Sha256
     authority: Annotated[str, Field(pattern=r"^[a-z0-9\[][a-z0-9._:\[\]-]{0,199}$")]
     token_sha256: Sha256
-    stamped_at: Annotated[
-        str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$")
-    ]
+    stamped_at: Moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

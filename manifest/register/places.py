@@ -5,11 +5,21 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from manifest.body import Body, Code, Day, Id, MassOrNothing, Methods, Name, Sha256, Short, Text
+from manifest.body import (
+    Body,
+    Code,
+    Day,
+    Id,
+    Latitude,
+    Longitude,
+    MassOrNothing,
+    Methods,
+    Name,
+    Sha256,
+    Short,
+    Text,
+)
 from manifest.vocabulary import State, StationStatus, Verdict, ZoneKind, ZoneStatus
-
-Latitude = Annotated[int, Field(ge=-90_000_000, le=90_000_000)]
-Longitude = Annotated[int, Field(ge=-180_000_000, le=180_000_000)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
