@@ -221,7 +221,7 @@ class ManifestPlayer(LotPlayer):
 
     def net(self, declared_g: int) -> int:
         """Draw what a scale says of a mass."""
-        permille = self.one_of((0, 0, 0, 20, -20, 300, -300, -1000))
+        permille = self.one_of((0, 0, 0, 20, -20, 300, -300, 3000, -1000))
         return declared_g + declared_g * permille // 1000 + self.one_of((0, 0, 1, 7))
 
     def accepted(self, now: Manifest) -> Move | None:

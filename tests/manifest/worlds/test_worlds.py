@@ -9,7 +9,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, settings, stateful
+from hypothesis.internal.conjecture import engine as conjecture
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import URL, Engine, event
 
@@ -23,6 +24,8 @@ from tests.world import World
 # Worlds and steps of each: what every run affords. `python -m tests.manifest.worlds.run` leads more. The
 # first two are always ones in which nothing happens.
 AFFORDED = {"sqlite": (6, 60), "postgres": (3, 40)}
+# Hypothesis ends an example that has drawn a certain amount, which worlds of some 200 steps do.
+DRAWN_BY_STEP = 200
 
 
 def _asked(request: pytest.FixtureRequest, kind: str) -> tuple[settings, Counter[str]]:
@@ -30,6 +33,8 @@ def _asked(request: pytest.FixtureRequest, kind: str) -> tuple[settings, Counter
     worlds, steps, makes_small, seen = asked or (*AFFORDED[kind], False, Counter())
     # To make what was found small takes many worlds more: the long run does that.
     small = (Phase.shrink,) if makes_small else ()
+    most = max(conjecture.BUFFER_SIZE, DRAWN_BY_STEP * steps)
+    conjecture.BUFFER_SIZE = stateful.BUFFER_SIZE = most  # type: ignore[attr-defined]
     chosen = settings(
         max_examples=worlds,
         stateful_step_count=steps,

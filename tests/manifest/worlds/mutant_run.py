@@ -1,0 +1,143 @@
+"""Can the worlds fail? Each wrong change is made once, in a copy, and worlds are led there, or tests are run.
+
+`python -m tests.manifest.worlds.mutant_run [words]` takes the mutants whose names hold one of the words, all
+without any, one after the other, and puts what came of it into the table of `docs/worlds.md`. The tests of a
+mutant's subject are run when the worlds did not notice it. What each run printed is kept under
+`var/worlds/`. First of all nothing is changed: what fails then fails for another reason. Exits with 1 when a
+mutant survives or the code as it is fails.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.ledger.machine_mutants import NOT_COPIED
+from tests.manifest.worlds.mutants import MUTANTS, Mutant
+
+ROOT = Path(__file__).parents[3]
+REPORT = ROOT / "docs" / "worlds.md"
+KEPT = ROOT / "var" / "worlds"
+BEGIN, END = "<!-- mutants -->", "<!-- end of mutants -->"
+COLUMNS = ("| changed | in | worlds | tests |", "|---|---|---|---|")
+EXAMPLES, STEPS, SEED = 8, 80, 1
+LONGEST_S = 900
+
+_CHECK = re.compile(r"^tests/manifest/worlds/(?:checks|machine)\.py:\d+: in (\w+)$", re.MULTILINE)
+_ERROR = re.compile(r"^E +(?:[\w.]+\.)?(\w+Error)\b", re.MULTILINE)
+_FAILED = re.compile(r"^FAILED \S+?::(\w+)", re.MULTILINE)
+
+
+def lead(copy: Path, kept: Path) -> str | None:
+    """Lead worlds in a copy; return which check noticed something, None when none did."""
+    run = ["-m", "tests.manifest.worlds.run", "--first", "--database", "sqlite", "--seed", str(SEED)]
+    said = _run(copy, [*run, "--examples", str(EXAMPLES), "--steps", str(STEPS)], kept)
+    if said is None:
+        return None
+    checks = _CHECK.findall(said)
+    if not checks:
+        raise RuntimeError(f"no world was led: see {kept}")
+    errors = _ERROR.findall(said)
+    raised = f" ({errors[0]})" if checks[-1] == "submit" and errors else ""
+    return f"`{checks[-1]}`{raised}"
+
+
+def test(copy: Path, tests: list[str], kept: Path) -> str | None:
+    """Run tests in a copy; return the first that noticed something, None when none did."""
+    pytest = ["-m", "pytest", "-x", "-q", "-p", "no:xdist", "--tb=short", "-k", "not postgres"]
+    said = _run(copy, [*pytest, *tests], kept, HYPOTHESIS_PROFILE="ci")
+    if said is None:
+        return None
+    failed = _FAILED.findall(said)
+    if not failed:
+        raise RuntimeError(f"no test was run: see {kept}")
+    return f"`{failed[0]}`"
+
+
+def _run(copy: Path, arguments: list[str], kept: Path, **environment: str) -> str | None:
+    """Run Python in a copy and keep what it prints; return that when it fails, None when it does not."""
+    with kept.open("w", encoding="utf-8") as output:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=copy,
+            env=os.environ | {"PYTHONPATH": str(copy), "TMPDIR": str(copy.parent), **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=LONGEST_S,
+            check=False,
+        )
+    return kept.read_text(encoding="utf-8") if done.returncode else None
+
+
+def noticed(mutant: Mutant, source: Path, kept: Path) -> tuple[str | None, str | None]:
+    """Return which check of the worlds noticed a mutant, or which test of its subject."""
+    with tempfile.TemporaryDirectory(prefix="ctnh-mutant-") as folder:
+        copy = Path(folder) / "copy"
+        shutil.copytree(source, copy)
+        mutant.apply(copy)
+        by_worlds = lead(copy, kept)
+        if by_worlds is not None:
+            return by_worlds, None
+        return None, test(copy, list(mutant.of_its_subject), kept)
+
+
+def unchanged(source: Path) -> bool:
+    """Tell whether worlds and tests are content with the code as it is."""
+    every = sorted({path for mutant in MUTANTS for path in mutant.of_its_subject})
+    with tempfile.TemporaryDirectory(prefix="ctnh-mutant-") as folder:
+        copy = Path(folder) / "copy"
+        shutil.copytree(source, copy)
+        found = lead(copy, KEPT / "worlds.txt") or test(copy, every, KEPT / "tests.txt")
+    sys.stdout.write(f"nothing changed: {found or 'nothing noticed'}\n")
+    return found is None
+
+
+def _commit() -> str:
+    """Return the commit that the run is of, and whether something differs from it."""
+    git = shutil.which("git") or "git"
+    said = subprocess.run(
+        [git, "describe", "--always", "--dirty", "--exclude=*"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return said.stdout.strip()
+
+
+def _put(rows: dict[str, str]) -> None:
+    """Put rows into the table, in place of those before of the same names."""
+    text = REPORT.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    table, after = rest.split(END)
+    known = {line.split("|")[1].strip(): line for line in table.strip().splitlines() if "`manifest/" in line}
+    known |= rows
+    lines = [known[mutant.name] for mutant in MUTANTS if mutant.name in known]
+    REPORT.write_text("\n".join([before + BEGIN, *COLUMNS, *lines, END]) + after, encoding="utf-8")
+
+
+def main() -> int:
+    """Take all mutants, or those whose names hold one of the arguments; write the table."""
+    words = sys.argv[1:]
+    chosen = [one for one in MUTANTS if not words or any(word in one.name for word in words)]
+    KEPT.mkdir(parents=True, exist_ok=True)
+    sys.stdout.write(f"{len(chosen)} mutants of {_commit()}\n")
+    with tempfile.TemporaryDirectory(prefix="ctnh-mutants-") as folder:
+        source = Path(folder) / "source"
+        shutil.copytree(ROOT, source, ignore=NOT_COPIED)
+        if not words and not unchanged(source):
+            return 1
+        good = True
+        for mutant in chosen:
+            worlds, tests = noticed(mutant, source, KEPT / f"{MUTANTS.index(mutant):02}.txt")
+            good = good and bool(worlds or tests)
+            survived = tests or ("" if worlds else "**survived**")
+            row = f"| {mutant.name} | `manifest/{mutant.file}` | {worlds or 'not noticed'} | {survived} |"
+            sys.stdout.write(f"{row}\n")
+            sys.stdout.flush()
+            _put({mutant.name: row})
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
