@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from api.custody import Custody, MasterKey, new_kept_key, write_secret
 from api.database import upgrade
+from api.places import guard_path, vault_folder
 from api.recorder import Signing, record
 from api.settings import Settings
 from ledger.continuity.epoch import accepted
@@ -27,7 +28,7 @@ from ledger.format.signature import KeySigner, PrivateKey
 from ledger.format.stamp import split_roots
 from ledger.format.trust import Trust
 from ledger.personal.erasure import erase_pending
-from ledger.personal.subjects import KEYS, Subjects
+from ledger.personal.subjects import Subjects
 from ledger.personal.vault import adopt_all
 from ledger.publishing.guard import Guard
 from ledger.publishing.publisher import Publisher, last_checkpoint, newest_note
@@ -46,8 +47,6 @@ OPERATOR = "org:operator"
 ROOTS = ("root-1", "root-2")
 SERVICE = "service"
 POST_QUANTUM = "log-mldsa.pem"
-GUARD = "guard.journal"
-VAULT_KEYS = "vault-keys"
 # Where version 0.1 kept the one note that it had signed last.
 _MEMORY_0_1 = "last-checkpoint.txt"
 _log = logging.getLogger("ctnh.home")
@@ -196,24 +195,6 @@ def open_home(settings: Settings, clock: Clock = wall_clock) -> Home:
         adopt_all(engine, ledger.log, subjects)
         erase_pending(engine, ledger.log, subjects)
     return home
-
-
-def vault_folder(settings: Settings) -> Path:
-    """Return the folder of the subjects' keys."""
-    return Path(settings.vault_keys) if settings.vault_keys else settings.data_dir / VAULT_KEYS
-
-
-def kept_subjects(settings: Settings, origin: str) -> Subjects | None:
-    """Return the subjects' keys of a log, None where the deployment that is set does not keep them."""
-    folder = vault_folder(settings)
-    there = settings.origin == origin and (folder / KEYS).is_file()
-    return Subjects(folder, origin) if there else None
-
-
-def guard_path(settings: Settings, origin: str) -> Path:
-    """Return where the guard of a log lies; what goes on under another name has its own beside the first."""
-    path = Path(settings.guard) if settings.guard else settings.data_dir / GUARD
-    return path if origin == settings.origin else path.with_name(f"{path.name}.{origin.rpartition('/')[2]}")
 
 
 def _guard(settings: Settings, origin: str) -> Guard:

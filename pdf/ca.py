@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from pdf.errors import CertificateMismatch, KeyUnreadable
 from pdf.form import clean
-from pdf.sign import require_supported
+from pdf.supported import require_supported
 
 COUNTRY: Final = "VN"
 ROOT_YEARS: Final = 20

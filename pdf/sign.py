@@ -33,16 +33,15 @@ from pdf.errors import (
     DocumentUnreadable,
     FieldClosed,
     FieldUnknown,
-    KeyUnsupported,
     OrderInvalid,
 )
 from pdf.fields import FONT_NAME, Typeface
 from pdf.form import BOX_FIELDS, VIETNAM, Filled, Stamp, clean, stamp_lines
+from pdf.supported import require_supported
 
 generic: Any = pyhanko_generic  # its constructors carry no annotations
 
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-MIN_RSA_BITS: Final = 2048
 _STAMP_SIZE: Final = 8.0
 
 
@@ -80,18 +79,6 @@ class CustodySigner:
         if isinstance(self._key, rsa.RSAPrivateKey):
             return self._key.sign(data, PKCS1v15(), SHA256())
         return self._key.sign(data, ec.ECDSA(SHA256()))
-
-
-def require_supported(key: object) -> None:
-    """Refuse a public key that PDF readers do not verify. Raises KeyUnsupported.
-
-    Poppler (NSS) and OpenSSL 3.0 refuse Ed25519 in a PDF signature, and Acrobat's support is unproved.
-    """
-    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
-        return
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= MIN_RSA_BITS:
-        return
-    raise KeyUnsupported(kind=type(key).__name__)
 
 
 def add_signature(

@@ -8,7 +8,7 @@ from rich.table import Table
 from sqlalchemy import select
 
 from api.cli.common import AsJson, Db, Origin, language, looking, out, print_json, telling
-from api.documents import find_manifest
+from api.finding import find_manifest
 from ledger.storage.db import Reader
 from ledger.writing.changes import Reads
 from manifest import wording

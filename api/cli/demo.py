@@ -19,7 +19,7 @@ from rich.table import Table
 
 from api.cli.admin import write_trust
 from api.cli.common import GOOD, WRONG, err, language, looking, out, telling
-from api.cli.ledger import show, verify_database
+from api.cli.verifying import show, verify_database
 from api.cli.waste import show_ratio
 from api.demo.clock import StoryClock
 from api.demo.place import FOLDER, demo_settings

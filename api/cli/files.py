@@ -18,7 +18,7 @@ from api.cli.common import (
     telling,
     trust_from,
 )
-from api.cli.ledger import show
+from api.cli.verifying import show
 from api.settings import settings
 from ledger.errors import Malformed, NotFound, Problem, Refused
 from ledger.format.checkpoint import check_proof, parse_proof

@@ -1,4 +1,4 @@
-"""`ctnh ledger …`: verify, checkpoint, prove, export."""
+"""`ctnh ledger checkpoint`, `prove`, `export`."""
 
 from contextlib import closing
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from api.cli import witness
 from api.cli.common import (
     AsJson,
     Db,
@@ -19,31 +18,19 @@ from api.cli.common import (
     print_json,
     telling,
 )
-from api.cli.verifying import report_command, show, verify_command, verify_database
 from api.home import open_home
 from ledger.format.canonical import MAX_INTEGER
 from ledger.publishing.export import export
 from ledger.publishing.published import prove_entry
 from manifest import wording
 
-__all__ = ["app", "show", "verify_database"]
 
-app = typer.Typer(help="The ledger: verify, sign a checkpoint, prove an entry, export.", no_args_is_help=True)
-witness.register(app)
-
-
-app.command("verify")(verify_command)
-app.command("report")(report_command)
-
-
-@app.command()
-def checkpoint(db: Db = None) -> None:
+def checkpoint_command(db: Db = None) -> None:
     """Sign a checkpoint over all entries and print it."""
     with telling(), closing(open_home(chosen(db))) as home:
         out.print(home.checkpoint()[1], markup=False, end="")
 
 
-@app.command("prove")
 def prove_command(
     seq: Annotated[int, typer.Option("--seq", min=0, max=MAX_INTEGER, help="Position of the entry.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where to write the .tlog-proof.")],
@@ -56,7 +43,6 @@ def prove_command(
     out.print(str(output), markup=False)
 
 
-@app.command("export")
 def export_command(
     folder: Annotated[Path, typer.Option("--out", help="Folder of the files; a later run adds what is new.")],
     db: Db = None,

@@ -43,7 +43,7 @@ from api.cli.common import (
     telling,
     trust_from,
 )
-from api.home import guard_path, kept_subjects
+from api.places import guard_path, kept_subjects
 from api.settings import settings
 from ledger.errors import Malformed, Problem
 from ledger.format.note import NoteSigner, decode, parse_vkey

@@ -1,17 +1,14 @@
-"""`ctnh ratio`, `ctnh manifest …`, `ctnh pdf …`: what the ledger says of waste."""
+"""`ctnh ratio`, `ctnh manifest list`, `ctnh manifest show`: what the ledger says of waste."""
 
-from contextlib import closing
 from datetime import date, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from api.cli.common import AsJson, Db, Origin, chosen, language, looking, out, print_json, telling
-from api.documents import find_manifest, issue_pdf, write_issued
-from api.home import open_home
+from api.cli.common import AsJson, Db, Origin, language, looking, out, print_json, telling
+from api.finding import find_manifest
 from ledger.format.canonical import MAX_INTEGER
 from ledger.storage.store import rows
 from ledger.writing.changes import Reads
@@ -22,8 +19,6 @@ from manifest.reconcile.ratio import DIMENSIONS, RatioTable, ratio
 from manifest.reference import default
 from manifest.views import ACT, MANIFEST, MANIFEST_LINE, ORGANISATION
 
-manifests = typer.Typer(help="Manifests: list, show.", no_args_is_help=True)
-pdfs = typer.Typer(help="PDF documents of manifests.", no_args_is_help=True)
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 _KG = 1000
 _ALIASES = {"zone-kind": "zone_kind"}
@@ -139,7 +134,6 @@ def _caption(data: dict[str, Any], said: wording.Language) -> str:
     return wording.text("ratio_caption", facts, said)
 
 
-@manifests.command("list")
 def list_command(
     db: Db = None,
     status: Annotated[str | None, typer.Option(help="Only with this status.")] = None,
@@ -166,7 +160,6 @@ def list_command(
     out.print(made)
 
 
-@manifests.command("show")
 def show_command(
     name: Annotated[str, typer.Argument(help="Number or id.")],
     db: Db = None,
@@ -219,28 +212,3 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
         for name, value in row.items()
         if name != "log"
     }
-
-
-@pdfs.command("issue")
-def issue_command(
-    name: Annotated[str, typer.Argument(help="Number or id of the manifest.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where to write the PDF.")],
-    db: Db = None,
-    as_json: AsJson = False,
-) -> None:
-    """Issue the PDF of a manifest and, beside it, its proof (FILE.proof)."""
-    with telling(), closing(open_home(chosen(db))) as home:
-        issued = issue_pdf(home, name)
-        write_issued(issued, output)
-    result = {
-        "number": issued.number,
-        "file": str(output),
-        "sha256": issued.sha256,
-        "seq": issued.seq,
-        "signed": list(issued.signed),
-        "unsigned": list(issued.unsigned),
-    }
-    if as_json:
-        print_json(result)
-    else:
-        out.print(f"{output}  sha256 {issued.sha256}  seq {issued.seq}", markup=False)

@@ -208,13 +208,6 @@ def _show(found: Followed) -> None:
         out.print(f"  {path}", markup=False)
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to a group."""
-    app.add_typer(witnesses, name="witness")
-    app.add_typer(mirrors, name="mirror")
-    app.command("monitor")(monitor_command)
-
-
 def _serve(app: Starlette, host: str, port: int) -> None:
     chosen = config(app, host, port)
     listening = chosen.bind_socket()

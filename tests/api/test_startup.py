@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from api.cli.app import app
 from api.cli.recovery import adopt, recover_from
-from api.home import GUARD, Home, open_home
+from api.home import Home, open_home
+from api.places import GUARD
 from api.serving import COULD_NOT_RUN, Publisher, serve
 from api.settings import settings
 from ledger.errors import Conflict, Unavailable

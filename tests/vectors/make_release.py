@@ -16,7 +16,8 @@ from api.demo.clock import StoryClock
 from api.demo.place import demo_settings
 from api.demo.story import play
 from api.documents import issue_pdf
-from api.home import make_home, vault_folder
+from api.home import make_home
+from api.places import vault_folder
 from ledger.personal.subjects import KEYS
 
 SCALE = 0.1
