@@ -1,18 +1,20 @@
 """Judging the manifest's acts: load what the ledger says of it, apply the rules, say which rows follow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 
-from ledger.errors import NotAllowed, NotFound, Problem, refuse
+from ledger.errors import Conflict, NotAllowed, NotFound, Problem, refuse
 from ledger.format.event import Event, parse
 from ledger.storage.store import StoredEntry
 from ledger.writing.changes import Change, Reads
 from ledger.writing.prepared import Act
-from manifest import lookups, obligations, plausibility, registration, rows, rules, signing
+from manifest import commuting, lookups, obligations, plausibility, registration, rows, rules, signing
 from manifest.accounts import Posting
 from manifest.body import Body
-from manifest.cases import abroad, carriage, notice, rounds, second
+from manifest.cases import abroad, carriage, copies, notice, rounds, second
 from manifest.cases.events import (
+    CopiesDelivered,
     DisposalCertified,
     Exported,
     Forwarded,
@@ -21,7 +23,7 @@ from manifest.cases.events import (
     Transshipped,
 )
 from manifest.claims import judge as claims
-from manifest.consignment import Manifest
+from manifest.consignment import Happened, Manifest
 from manifest.correcting import judge as correcting
 from manifest.correcting.process import line_of
 from manifest.events import (
@@ -59,8 +61,17 @@ def load(reads: Reads, manifest: str, reference: Reference) -> Manifest:
     for stored in reads.stream(manifest):
         event, body = read_stored(stored)
         terms = _terms(reads, lookups.reference_at(reads, reference, stored.seq), state, body, event)
-        state, _ = step(state, body, event.occurred_at, event.actors[0].party, terms)
+        by, late = event.actors[0].party, commuting.is_late(state, event)
+        after, made = step(state, body, event.occurred_at, by, terms, late=late)
+        state = _remembering(after, event, body, stored.envelope_hash, made)
     return state
+
+
+def _remembering(
+    after: Manifest, event: Event, body: Body, envelope_hash: str, made: Iterable[Posting]
+) -> Manifest:
+    done = Happened(envelope_hash, type(body), event.occurred_at, commuting.loses(made))
+    return replace(after, past=(*after.past, done))
 
 
 def read_stored(stored: StoredEntry) -> tuple[Event, Body]:
@@ -87,27 +98,47 @@ def judge_act(
     event = given.event
     before = load(reads, event.stream, base)
     reference = lookups.reference_at(reads, base)
-    next_status(before.status, type(body))
+    late = commuting.late(before, event)
+    out_of_order = [*commuting.problems(late, body, event.occurred_at)] if late else []
+    out_of_order = _left(reads, given, out_of_order)
+    _check_move(before, body, late, out_of_order)
     on = local_date(event.occurred_at)
     refuse(signing.in_place(before, event, body), NotAllowed)
-    in_order = rules.in_order(event.occurred_at, before.last_at)
+    in_order = rules.in_order(event.occurred_at, late.after if late else before.last_at)
     found = [
+        *out_of_order,
         *in_order,
         *_rules(reads, before, event, body, reference),
         *correcting.problems(reads, before, given, body, reference),
     ]
-    lifted = claims.lifted(reads, given.envelope.hash) if found else frozenset()
-    found = [problem for problem in found if problem.code not in lifted]
-    refuse(found)
+    refuse(_left(reads, given, found))
     terms = _terms(reads, reference, before, body, event)
-    after, made = step(before, body, event.occurred_at, event.actors[0].party, terms)
-    reads.memo[event.stream] = after
+    by = event.actors[0].party
+    after, made = step(before, body, event.occurred_at, by, terms, late=late is not None)
+    if late is not None:
+        refuse(_left(reads, given, [*commuting.unexplained(late, body, made)]))
+    reads.memo[event.stream] = _remembering(after, event, body, given.envelope.hash, made)
     act = rows.act_row(before, event, body, given.keys)
     corrected = correcting.rows(reads, before, after, given, body)
     owed = obligations.rows(reads, before, after, event.occurred_at)
     done = obligations.settled(reads, before, event.occurred_at) if isinstance(body, Completed) else ()
     changes = [*rows.rows(before, after, body, terms), act, *rows.permit_use(before, after, on)]
+    changes += rows.copies_delivered(before, after, body, reference)
     return [*changes, *corrected, *owed, *done], made
+
+
+def _left(reads: Reads, given: Act, found: list[Problem]) -> list[Problem]:
+    """Return the problems of an act that no accepted claim of it lifts."""
+    lifted = claims.lifted(reads, given.envelope.hash) if found else frozenset()
+    return [problem for problem in found if problem.code not in lifted]
+
+
+def _check_move(before: Manifest, body: Body, late: commuting.Late | None, order: list[Problem]) -> None:
+    """Raise Conflict when the manifest does not allow an act where it is, with what is wrong in its order."""
+    try:
+        next_status(before.status, type(body), late=late is not None)
+    except Conflict as refused:
+        raise Conflict([*order, *refused.problems]) from refused
 
 
 def _terms(reads: Reads, reference: Reference, state: Manifest, body: Body, event: Event) -> Terms:
@@ -193,6 +224,8 @@ def _rules_of_case(
             yield from second.reception(before, body)
         case StorageNotified():
             yield from notice.notice(before, by, reference, on)
+        case CopiesDelivered():
+            yield from copies.delivery(before, body, reference)
         case Exported():
             yield from abroad.leaving(before)
         case DisposalCertified():

@@ -32,7 +32,7 @@ _OF_MANIFEST: tuple[tuple[ClockKind, str, tuple[str, ...]], ...] = (
     (ClockKind.IN_TRANSIT, "transferred_at", ("arrived_at", "exported_at")),
     (ClockKind.ACCEPTANCE, "arrived_at", ("decided_at",)),
     (ClockKind.TREATMENT, "transferred_at", ("completed_at",)),
-    (ClockKind.LAST_COPIES, "transferred_at", ("completed_at", "storage_notified_at")),
+    (ClockKind.LAST_COPIES, "transferred_at", ("copies_at", "storage_notified_at")),
 )
 _OVER = (Status.CANCELLED.value, Status.RETURNED.value)
 
@@ -127,7 +127,7 @@ def _of_manifests(reader: Reader, reference: Reference, watch: Watch) -> Iterato
         .where(
             MANIFEST.c.log == watch.log,
             MANIFEST.c.transferred_at.is_not(None),
-            MANIFEST.c.completed_at.is_(None),
+            or_(MANIFEST.c.completed_at.is_(None), MANIFEST.c.copies_at.is_(None)),
             MANIFEST.c.status.not_in(_OVER),
             *watch.among(MANIFEST.c.generator, MANIFEST.c.facility, MANIFEST.c.second, MANIFEST.c.holder),
         )

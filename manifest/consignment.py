@@ -6,6 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from manifest.accounts import Posting, Slot
+from manifest.body import Body
 from manifest.events import CorrectionProposed, LineDeclared, LineTreated, Registered
 from manifest.quantity import LineMass
 from manifest.vocabulary import LotId, ManifestId, Status, VehicleKind
@@ -64,6 +65,19 @@ class Part:
     made: tuple[Posting, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An act as it stands in the stream: its envelope, its kind, its time.
+
+    ``lost`` tells that grams of it went where nobody can say what became of them.
+    """
+
+    envelope_hash: str
+    event: type[Body]
+    at: datetime
+    lost: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What is known of a manifest; ``held`` has the grams of each line by slot and lot, zeros left out.
@@ -71,7 +85,8 @@ class Manifest:
     ``last_at`` is the attested time of the newest act: no later act may lie before it. ``vehicles`` gives the
     grams, as declared, of each line in each vehicle on the road, ``gate`` the plates that have arrived;
     ``parts`` are the treated parts in the order of their acts, ``treated_by`` is the facility that treated
-    last, ``on_paper`` counts the acts that somebody signed by hand.
+    last, ``on_paper`` counts the acts that somebody signed by hand. ``copies`` says when each copy («liên»)
+    reached its receiver. ``past`` are its acts in the order of the log, as far as they came from there.
     """
 
     id: ManifestId
@@ -89,6 +104,8 @@ class Manifest:
     received_second_at: datetime | None = None
     storage_notified_at: datetime | None = None
     exported_at: datetime | None = None
+    copies: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    past: tuple[Happened, ...] = ()
     parts: tuple[Part, ...] = ()
     treated_by: str | None = None
     on_paper: int = 0
@@ -103,6 +120,11 @@ class Manifest:
         """The register event; only asked for once there is one."""
         assert self.header is not None
         return self.header
+
+    @property
+    def head(self) -> str | None:
+        """The envelope hash of the newest act; None before the first."""
+        return self.past[-1].envelope_hash if self.past else None
 
     @property
     def holder(self) -> str:

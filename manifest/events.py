@@ -31,7 +31,7 @@ from manifest.body import (
     Uuid7,
     Year,
 )
-from manifest.cases.events import CASE_EVENTS, Contested
+from manifest.cases.events import CASE_EVENTS, Contested, ContestSettled
 from manifest.cases.parts import Export, Listed, Second
 from manifest.claims.events import CLAIM_EVENTS
 from manifest.correcting.events import CORRECTING_EVENTS
@@ -384,7 +384,8 @@ GENERATION_EVENTS: tuple[type[Body], ...] = (
 )  # fmt: skip
 _ALL: tuple[type[Body], ...] = (
     *MANIFEST_EVENTS, *GENERATION_EVENTS, *BATCH_EVENTS, *REGISTER_EVENTS, *PARTY_EVENTS,
-    *PLACE_EVENTS, *DOCUMENT_EVENTS, *CLAIM_EVENTS, *OUTAGE_EVENTS, Contested, PdfIssued,
+    *PLACE_EVENTS, *DOCUMENT_EVENTS, *CLAIM_EVENTS, *OUTAGE_EVENTS, Contested,
+    ContestSettled, PdfIssued,
 )  # fmt: skip
 EVENTS: dict[str, type[Body]] = {event.kind: event for event in _ALL}
 

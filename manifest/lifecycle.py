@@ -12,8 +12,9 @@ from ledger.errors import Conflict, Problem, RuleBroken
 from manifest import quantity
 from manifest.accounts import Posting
 from manifest.body import Body, Signed
-from manifest.cases import abroad, carriage, second
+from manifest.cases import abroad, carriage, copies, second
 from manifest.cases.events import (
+    CopiesDelivered,
     DisposalCertified,
     Exported,
     Forwarded,
@@ -46,6 +47,12 @@ from manifest.vocabulary import Status
 _CORRECTIONS = (
     CorrectionProposed, CorrectionConsented, CorrectionDeclined, CorrectionWithdrawn, CorrectionRequested,
 )  # fmt: skip
+# From the hand-over on there are copies to deliver; of a load that went back whole none is awaited.
+_DELIVERABLE = tuple(
+    status
+    for status in Status
+    if status not in {Status.NEW, Status.REGISTERED, Status.CANCELLED, Status.RETURNED}
+)
 _CORRECTABLE = tuple(status for status in Status if status not in {Status.NEW, Status.CANCELLED})
 
 # (where the manifest is, what happened) -> where it is now. Anything not listed is refused.
@@ -84,14 +91,22 @@ TRANSITIONS: dict[tuple[Status, type[Body]], Status] = {
     (Status.IN_TRANSIT, Exported): Status.EXPORTED,
     (Status.EXPORTED, DisposalCertified): Status.EXPORTED,
     (Status.EXPORTED, Completed): Status.COMPLETED,
+    # Copies reach their receivers: `manifest.cases.copies`.
+    **{(status, CopiesDelivered): status for status in _DELIVERABLE},
     # A correction never moves a manifest.
     **{(status, event): status for status in _CORRECTABLE for event in _CORRECTIONS},
 }
 
+# A late act (`manifest.commuting`) may come when the manifest has moved on; it moves nothing any more.
+LATE: dict[tuple[Status, type[Body]], Status] = {
+    (Status.ARRIVED, HandedOver): Status.ARRIVED,
+    (Status.WEIGHED, HandedOver): Status.WEIGHED,
+}
 
-def next_status(status: Status, event: type[Body]) -> Status:
+
+def next_status(status: Status, event: type[Body], *, late: bool = False) -> Status:
     """Return where ``event`` takes a manifest; raise Conflict when the table has no such move."""
-    target = TRANSITIONS.get((status, event))
+    target = TRANSITIONS.get((status, event)) or (LATE.get((status, event)) if late else None)
     if target is None:
         facts = {"status": status.value, "event": event.kind}
         raise Conflict(Problem("manifest.transition_refused", "/kind", facts))
@@ -99,21 +114,41 @@ def next_status(status: Status, event: type[Body]) -> Status:
 
 
 def step(
-    before: Manifest, event: Body, at: datetime, by: str, terms: Terms
+    before: Manifest, event: Body, at: datetime, by: str, terms: Terms, *, late: bool = False
 ) -> tuple[Manifest, tuple[Posting, ...]]:
     """Return the manifest after ``event`` and the postings of it.
 
-    ``at`` is the attested time, ``by`` the party of the first actor. Raises Conflict for a move outside the
-    table and RuleBroken when the masses do not allow the act.
+    ``at`` is the attested time, ``by`` the party of the first actor; ``late`` tells that the act was signed
+    before others that are recorded already, and comes to what it would have come to before them. Raises
+    Conflict for a move outside the table and RuleBroken when the masses do not allow the act.
     """
-    status = next_status(before.status, type(event))
+    status = next_status(before.status, type(event), late=late)
     on_paper = before.on_paper + (1 if isinstance(event, Signed) and event.on_paper else 0)
     after, made = _corrected_or_applied(before, event, at, by, terms)
     held = dict(before.held)
     # What makes or unmakes a lot is no grams of the manifest's, and names no line.
     post(held, (posting for posting in made if posting.line is not None))
     after = replace(after, status=status, last_at=at, on_paper=on_paper)
+    after = copies.delivered(before, after, event, at)
+    after = _as_if_before(before, after, event) if late else after
     return replace(after, held=MappingProxyType(held)), made
+
+
+def _as_if_before(before: Manifest, after: Manifest, event: Body) -> Manifest:
+    """Return a manifest after a late act, with what the acts before it have said and it must not undo."""
+    # The load that changed hands on the road is the one that stands at the gate by now.
+    at_gate = isinstance(event, HandedOver) and before.gate
+    return replace(
+        after,
+        last_at=_later(before.last_at, after.last_at),
+        arrived_at=_later(before.arrived_at, after.arrived_at),
+        forwarded_at=_later(before.forwarded_at, after.forwarded_at),
+        gate=frozenset(after.vehicles) if at_gate else after.gate,
+    )
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(filter(None, (one, other)), default=None)
 
 
 def _corrected_or_applied(

@@ -8,15 +8,18 @@ from ledger.format.keys import Key
 from ledger.writing.changes import RECORDED_AT, SEQ, Add, Change, Insert, Put
 from manifest.authority import ASSURANCE
 from manifest.body import Body
+from manifest.cases import copies
+from manifest.cases.events import CopiesDelivered
 from manifest.cases.on_paper import ON_PAPER
-from manifest.cases.views import LISTED
+from manifest.cases.views import COPY, LISTED
 from manifest.consignment import Line, Manifest
 from manifest.events import Registered, Weighed
 from manifest.postings import Terms
 from manifest.quantity import Difference
+from manifest.reference import Reference
 from manifest.signing import belongs_to, by_hand
 from manifest.views import ACT, MANIFEST, MANIFEST_LINE, MANIFEST_PARTY, PERMIT_USE
-from manifest.vocabulary import Role, local_date
+from manifest.vocabulary import CopyMeans, Role, local_date
 
 
 def act_row(before: Manifest, event: Event, body: Body, keys: tuple[Key, ...]) -> Change:
@@ -75,6 +78,23 @@ def _taken_g(line: Line) -> int:
 
 def _second_g(line: Line) -> int:
     return 0 if line.mass.second is None else line.mass.second.accepted_g or 0
+
+
+def copies_delivered(before: Manifest, after: Manifest, body: Body, reference: Reference) -> Iterator[Change]:
+    """Yield the rows of copies that an act delivered, and when the last of those awaited was."""
+    new = {copy: at for copy, at in after.copies.items() if copy not in before.copies}
+    entered = body if isinstance(body, CopiesDelivered) else None
+    for copy, at in new.items():
+        row = {
+            "receiver": copies.receiver(after, copy),
+            "means": (entered.means if entered else CopyMeans.ELECTRONIC).value,
+            "receipt_sha256": entered.receipt_sha256 if entered else None,
+            "delivered_at": at,
+            "seq": SEQ,
+        }
+        yield Put(COPY, {"manifest": after.id, "copy_name": copy}, row)
+    if new:
+        yield Put(MANIFEST, {"manifest": after.id}, {"copies_at": copies.all_at(after, reference)})
 
 
 def rows(before: Manifest, after: Manifest, body: Body, terms: Terms) -> Iterator[Change]:

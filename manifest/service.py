@@ -12,8 +12,9 @@ from datetime import date, datetime
 
 from sqlalchemy import Table
 
-from ledger.errors import Malformed, NotAllowed, NotFound, Problem, RuleBroken, refuse
+from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Problem, RuleBroken, refuse
 from ledger.format.event import Event
+from ledger.storage.store import STREAM
 from ledger.writing.changes import SEQ, Add, Change, Insert, Reads
 from ledger.writing.prepared import Act
 from manifest import authority, lookups, obligations, rules
@@ -21,7 +22,7 @@ from manifest.accounts import Posting, balanced
 from manifest.acts import judge_act
 from manifest.body import Body
 from manifest.cases import contest, on_paper
-from manifest.cases.events import Contested
+from manifest.cases.events import Contested, ContestSettled
 from manifest.claims import judge as claims
 from manifest.claims.events import ClaimKept, ClaimResolved
 from manifest.events import GENERATION_EVENTS, MANIFEST_EVENTS, PdfIssued, Registered, read_body
@@ -56,6 +57,8 @@ class Judge:
         skew = reference.rule("clock_skew_s", local_date(now)).integer
         refuse(rules.not_ahead(event.occurred_at, now, skew))
         refuse(_form(reads, event, body), Malformed)
+        if event.offline and not isinstance(body, MANIFEST_EVENTS):
+            refuse(_at_the_head(reads, event), Conflict)
         refuse(authority.signers(event, body), NotAllowed)
         if event.kind != "log.opened.v1":
             refuse(authority.acting(reads, event, body, act.keys), NotAllowed)
@@ -75,8 +78,8 @@ class Judge:
                 changes = claims.judge_claim(reads, event, body)
             elif isinstance(body, IncidentRecorded | BlanksIssued):
                 changes = outages.judge_outage(reads, event, body, reference)
-            elif isinstance(body, Contested):
-                changes = contest.judge_contest(reads, event, body, reference)
+            elif isinstance(body, Contested | ContestSettled):
+                changes = contest.judge(reads, event, body, reference)
             else:
                 changes = register.judge(reads, event, body, act.keys, reference)
         except ReferenceRefused as refused:  # a limit that did not exist yet when the act is said to be
@@ -126,12 +129,20 @@ def _form(reads: Reads, event: Event, body: Body) -> Iterator[Problem]:
         yield Problem("manifest.stream_wrong", "/stream")
 
 
+def _at_the_head(reads: Reads, event: Event) -> Iterator[Problem]:
+    """Yield a problem when an event names another than the newest of its stream: that is for manifests."""
+    stream = reads.one(STREAM, name=event.stream)
+    head = None if stream is None else stream["head"]
+    if event.stream_prev != head:
+        yield Problem("ledger.stale_stream", "/stream_prev", {"head": head or "null"})
+
+
 def stream_of(body: Body) -> str | None:
     """Return the one stream in which an event belongs that is of no manifest, lot or batch."""
     match body:
         case PdfIssued():
             return f"pdf:{body.manifest}"
-        case Contested():
+        case Contested() | ContestSettled():
             return contest.stream_of(body)
         case IncidentRecorded() | BlanksIssued():
             return outages.stream_of(body)

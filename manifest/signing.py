@@ -10,7 +10,13 @@ from ledger.errors import Problem
 from ledger.format.event import Event
 from manifest.authority import SIGNERS
 from manifest.body import Body, Signed
-from manifest.cases.events import Forwarded, ReceivedSecond, StorageNotified, Transshipped
+from manifest.cases.events import (
+    CopiesDelivered,
+    Forwarded,
+    ReceivedSecond,
+    StorageNotified,
+    Transshipped,
+)
 from manifest.consignment import Manifest
 from manifest.events import Completed, CorrectionProposed, HandedOver, Registered, Returned, Treated
 from manifest.vocabulary import Role
@@ -38,7 +44,7 @@ def belongs_to(before: Manifest, event: Event, body: Body) -> tuple[str, ...]:
             return (first,)
         case Transshipped():
             return (before.holder,)
-        case Treated() | Completed() | StorageNotified() if first == second:
+        case Treated() | Completed() | StorageNotified() | CopiesDelivered() if first == second:
             return (first,)
     as_generator = event.actors[0].role == Role.GENERATOR
     return (registered.generator if as_generator else registered.facility,)

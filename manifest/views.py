@@ -299,6 +299,7 @@ class ManifestView(SQLModel, table=True):
     received_second_at: t.Moment | None = t.moment(null=True)
     storage_notified_at: t.Moment | None = t.moment(null=True)
     exported_at: t.Moment | None = t.moment(null=True)
+    copies_at: t.Moment | None = t.moment(null=True)
     on_paper: int = t.small()
     contested: int = t.small()
     seq: int = t.whole()

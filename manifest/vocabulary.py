@@ -115,6 +115,21 @@ class Document(StrEnum):
     HANDOVER_RECORD = "handover_record"
 
 
+class ContestOutcome(StrEnum):
+    """What became of a contest: right, wrong, or taken back by whoever contested."""
+
+    UPHELD = "upheld"
+    DISMISSED = "dismissed"
+    WITHDRAWN = "withdrawn"
+
+
+class CopyMeans(StrEnum):
+    """How a copy of a manifest reached its receiver."""
+
+    ELECTRONIC = "electronic"
+    PAPER = "paper"
+
+
 class Entering(StrEnum):
     """How an act of a party came to be entered by another: from its paper, or with its help and slip."""
 

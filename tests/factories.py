@@ -14,6 +14,7 @@ from manifest.correcting.events import CorrectionRequested, CorrectionWithdrawn
 from manifest.lifecycle import step
 from manifest.postings import Terms
 from manifest.vocabulary import (
+    CopyMeans,
     CorrectedField,
     LotKind,
     ManifestId,
@@ -119,6 +120,9 @@ def _typical() -> dict[type[Body], dict[str, Any]]:
         c.StorageNotified: {
             "reason": "Lò đốt bảo dưỡng", "sent_to": "Bộ Nông nghiệp và Môi trường",
             "document_sha256": "0" * 64,
+        },
+        c.CopiesDelivered: {
+            "copies": ("3",), "means": CopyMeans.PAPER, "receipt_sha256": "0" * 64,
         },
         c.Exported: {"exit_gate": "Cảng Hải Phòng", "declaration": "TK-1"},
         c.DisposalCertified: {

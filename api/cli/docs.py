@@ -79,6 +79,7 @@ POSTS = {
         "accepted there"
     ),
     "manifest.storage_notified.v1": "nothing",
+    "manifest.copies_delivered.v1": "nothing",
     "manifest.exported.v1": "nothing: it is still on the way",
     "manifest.disposal_certified.v1": "in_transit → exported, on the day of disposal",
     "manifest.correction_proposed.v1": "nothing: what touches a mass waits for consent",

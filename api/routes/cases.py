@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
+from sqlalchemy import RowMapping
 
 from api.acting import Desk, Done, act, begin, in_request, kept_kid, role_in
 from api.answers import Json
@@ -33,6 +34,7 @@ for _path, _event, _words in (
     ("/transshipments", c.Transshipped, "A part of the load goes on in another vehicle of the same holder."),
     ("/second-reception", c.ReceivedSecond, "The second facility weighed what came to it, and decided."),
     ("/storage-notice", c.StorageNotified, "The facility says why it has not treated what it stores."),
+    ("/copies", c.CopiesDelivered, "Copies («liên») have reached whom they are for, on paper or otherwise."),
     ("/exit", c.Exported, "The load has left the country."),
     ("/disposal-certificates", c.DisposalCertified, "A certificate from abroad: disposed of, or a part."),
 ):
@@ -84,13 +86,23 @@ def _forward(desk: Desk, manifest: str, given: Given) -> dict[str, Any] | Done:
 )
 async def contest(seq: Annotated[int, Path(ge=0)], pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Say that an act which another entered for you is not so; within thirty days."""
-    filled = replace(given, fields={**given.fields, "seq": seq})
+    return answered(await pool.run(_about, desk, c.Contested.kind, seq, given))
 
-    def perform() -> Done:
-        with in_request():
-            return act(desk, c.Contested.kind, filled)
 
-    return answered(await pool.run(perform))
+@router.post(
+    "/entries/{seq}/contest/settlement",
+    status_code=201,
+    response_model=ReceiptOut,
+    openapi_extra=takes(c.ContestSettled, filled=("seq",)),
+)
+async def settle(seq: Annotated[int, Path(ge=0)], pool: Writes, desk: TheDesk, given: Asked) -> Json:
+    """Decide a contest as an authority: `upheld` or `dismissed`; or take back your own: `withdrawn`."""
+    return answered(await pool.run(_about, desk, c.ContestSettled.kind, seq, given))
+
+
+def _about(desk: Desk, kind: str, seq: int, given: Given) -> Done:
+    with in_request():
+        return act(desk, kind, replace(given, fields={**given.fields, "seq": seq}))
 
 
 @router.get("/entered-acts")
@@ -101,13 +113,19 @@ def list_entered(read: ReadOnly, cursor: Cursor = None, limit: Limit = 50) -> Js
         found = page(view.reader, query, ENTERED_ACT.c.seq, cursor, limit)
         of = CONTEST.c.act_seq.in_([row["seq"] for row in found["items"]])
         contests = view.reader.execute(CONTEST.select().where(CONTEST.c.log == view.log, of)).mappings()
-        contested = {row["act_seq"]: row["reason"] for row in contests}
+        contested = {row["act_seq"]: row for row in contests}
         found["items"] = [
             {name: value for name, value in row.items() if name != "log"}
-            | {"contested": row["seq"] in contested, "contest": contested.get(row["seq"])}
+            | _contest(contested.get(row["seq"]))
             for row in found["items"]
         ]
     return Json(found)
+
+
+def _contest(row: RowMapping | None) -> dict[str, Any]:
+    names = {"contest": "reason", "outcome": "outcome", "settled_reason": "settled_reason"}
+    told = {name: None if row is None else row[column] for name, column in names.items()}
+    return {"contested": row is not None, **told}
 
 
 @router.get("/rounds/{round_id}/shares")

@@ -18,6 +18,7 @@ from ledger.storage.store import rows
 from ledger.writing.changes import Reads
 from manifest import reference
 from manifest.acts import find, read_stored
+from manifest.cases.views import COPY
 from manifest.consignment import Manifest
 from manifest.evidence_views import evidence
 from manifest.views import ACT, MANIFEST, MANIFEST_LINE, MANIFEST_PARTY, PDF
@@ -122,6 +123,10 @@ def _detail(view: View, manifest: str) -> dict[str, Any]:
         "grams": [
             {"line": line, "account": slot.account.value, "place": slot.place, "lot": lot, "grams": grams}
             for (line, slot, lot), grams in sorted(state.held.items(), key=lambda item: str(item[0]))
+        ],
+        "copies": [
+            {name: value for name, value in _without_log(one).items() if name != "manifest"}
+            for one in rows(view.reader, COPY, **key)
         ],
         "shares": shares(view, manifest=manifest),
         "documents": [_without_log(one) for one in rows(view.reader, PDF, **key)],

@@ -1,23 +1,34 @@
-"""Contesting an act that another entered: the party says that it was not so, and the grade falls."""
+"""Contesting an act that another entered: the party says that it was not so, and the grade falls.
+
+An authority settles it. Where the act stands, the manifest has its grade again; where it does not, the grade
+stays and a correction puts the act right.
+"""
 
 from datetime import timedelta
 
-from ledger.errors import Conflict, NotAllowed, Problem, RuleBroken
+from ledger.errors import Conflict, NotAllowed, NotFound, Problem, RuleBroken
 from ledger.format.event import Event
 from ledger.writing.changes import SEQ, Change, Insert, Put, Reads
-from manifest.cases.events import Contested
+from manifest.cases.events import Contested, ContestSettled
 from manifest.cases.views import CONTEST, ENTERED_ACT
 from manifest.reference import Reference
 from manifest.views import MANIFEST
-from manifest.vocabulary import Role, local_date
+from manifest.vocabulary import ContestOutcome, Role, local_date
 
 
-def stream_of(body: Contested) -> str:
+def stream_of(body: Contested | ContestSettled) -> str:
     """Return the stream of a contest: one for each act, so that nobody contests it twice."""
     return f"contest:{body.seq}"
 
 
-def judge_contest(reads: Reads, event: Event, body: Contested, reference: Reference) -> list[Change]:
+def judge(reads: Reads, event: Event, body: Contested | ContestSettled, reference: Reference) -> list[Change]:
+    """Return the rows of a contest or of its settlement; raise Refused when it may not be."""
+    if isinstance(body, ContestSettled):
+        return _settled(reads, event, body)
+    return _contested(reads, event, body, reference)
+
+
+def _contested(reads: Reads, event: Event, body: Contested, reference: Reference) -> list[Change]:
     """Return the rows of a contest; raise Refused unless the act was entered for this party, not long ago.
 
     An authority may contest for anybody. The days count from the day on which the act was recorded.
@@ -51,7 +62,32 @@ def judge_contest(reads: Reads, event: Event, body: Contested, reference: Refere
             },
         )
     ]
-    manifest = reads.one(MANIFEST, manifest=row["stream"])
-    if manifest is not None:
-        made.append(Put(MANIFEST, {"manifest": row["stream"]}, {"contested": manifest["contested"] + 1}))
-    return made
+    return [*made, *_count(reads, row["stream"], 1)]
+
+
+def _settled(reads: Reads, event: Event, body: ContestSettled) -> list[Change]:
+    row = reads.one(CONTEST, act_seq=body.seq)
+    if row is None:
+        raise NotFound(Problem("manifest.contest_unknown", "/body/seq"))
+    if row["settled_at"] is not None:
+        raise Conflict(Problem("manifest.contest_settled_already", "/body/seq"))
+    actor = event.actors[0]
+    own = actor.party == row["contested_by"]
+    # Who contests may take it back and no more; who decides must be another.
+    if own != (body.outcome is ContestOutcome.WITHDRAWN) or not (own or actor.role == Role.AUTHORITY):
+        raise NotAllowed(Problem("manifest.contest_not_yours", "/body/outcome"))
+    settled = {
+        "settled_by": actor.party,
+        "settled_at": event.occurred_at,
+        "outcome": body.outcome.value,
+        "settled_reason": body.reason,
+    }
+    made: list[Change] = [Put(CONTEST, {"act_seq": body.seq}, settled)]
+    return made if body.outcome is ContestOutcome.UPHELD else [*made, *_count(reads, row["stream"], -1)]
+
+
+def _count(reads: Reads, stream: str, by: int) -> list[Change]:
+    manifest = reads.one(MANIFEST, manifest=stream)
+    if manifest is None:
+        return []
+    return [Put(MANIFEST, {"manifest": stream}, {"contested": manifest["contested"] + by})]

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from manifest.body import Body, Day, Id, LineNumber, Sha256, Short, Signed, Text
 from manifest.cases.parts import LineDisposed, LineMoved, LineReceived
+from manifest.vocabulary import ContestOutcome, CopyMeans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,20 @@ class DisposalCertified(Signed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CopiesDelivered(Signed):
+    """Copies of the manifest («liên») have reached whom they are for.
+
+    ``copies`` are names of the form's edition. Of copies on paper, ``receipt_sha256`` is the scan of what
+    the receiver signed.
+    """
+
+    kind: ClassVar[str] = "manifest.copies_delivered.v1"
+    copies: Annotated[tuple[Short, ...], Field(min_length=1, max_length=9)]
+    means: CopyMeans
+    receipt_sha256: Sha256 | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contested(Body):
     """A party says that what was entered for it by hand of another is not so; ``seq`` is the act's entry."""
 
@@ -81,6 +96,21 @@ class Contested(Body):
     reason: Text
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContestSettled(Body):
+    """A contest comes to its end: an authority decides it, or whoever contested takes it back.
+
+    An act whose contest was upheld keeps the lowest grade, and is put right by a correction. ``seq`` is the
+    act's entry.
+    """
+
+    kind: ClassVar[str] = "act.contest_settled.v1"
+    seq: Annotated[int, Field(ge=0, le=2**53 - 1)]
+    outcome: ContestOutcome
+    reason: Text
+
+
 CASE_EVENTS: tuple[type[Body], ...] = (
     Transshipped, Forwarded, ReceivedSecond, StorageNotified, Exported, DisposalCertified,
+    CopiesDelivered,
 )  # fmt: skip

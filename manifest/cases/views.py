@@ -36,6 +36,25 @@ class ContestView(SQLModel, table=True):
     contested_by: str = t.text()
     contested_at: t.Moment = t.moment()
     reason: str = t.text(1000)
+    settled_by: str | None = t.text(null=True)
+    settled_at: t.Moment | None = t.moment(null=True)
+    outcome: str | None = t.text(20, null=True)
+    settled_reason: str | None = t.text(1000, null=True)
+    seq: int = t.whole()
+
+
+class CopyView(SQLModel, table=True):
+    """A copy of a manifest («liên») that has reached its receiver, and how."""
+
+    __tablename__ = "manifest_copy"
+    __table_args__ = t.of_log()
+    log: int = t.log()
+    manifest: str = t.key(36)
+    copy_name: str = t.key(60)
+    receiver: str = t.text()
+    means: str = t.text(20)
+    receipt_sha256: str | None = t.text(64, null=True)
+    delivered_at: t.Moment = t.moment()
     seq: int = t.whole()
 
 
@@ -51,6 +70,6 @@ class ListedView(SQLModel, table=True):
     declared_g: int = t.whole()
 
 
-VIEWS: tuple[type[SQLModel], ...] = (EnteredActView, ContestView, ListedView)
+VIEWS: tuple[type[SQLModel], ...] = (EnteredActView, ContestView, ListedView, CopyView)
 TABLES: tuple[Table, ...] = tuple(table_of(view) for view in VIEWS)
-ENTERED_ACT, CONTEST, LISTED = TABLES
+ENTERED_ACT, CONTEST, LISTED, COPY = TABLES

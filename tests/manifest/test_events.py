@@ -17,7 +17,7 @@ from ledger.errors import Malformed
 from ledger.format import canonical
 from manifest import events as e
 from manifest.body import MOST_G, Body
-from manifest.cases.events import Contested
+from manifest.cases.events import Contested, ContestSettled
 from manifest.claims.events import CLAIM_EVENTS
 from manifest.events import EVENTS, GENERATION_EVENTS, MANIFEST_EVENTS, read_body
 from manifest.lots.events import BATCH_EVENTS
@@ -102,6 +102,7 @@ def test_kinds_are_named_once_with_a_version() -> None:
         *CLAIM_EVENTS,
         *OUTAGE_EVENTS,
         Contested,
+        ContestSettled,
         e.PdfIssued,
     )
     assert len(EVENTS) == len(classes) == len(set(classes))

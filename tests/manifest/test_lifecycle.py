@@ -62,6 +62,14 @@ in_treatment  storage_notified -> in_treatment
 in_transit    exported -> exported
 exported      disposal_certified -> exported
 exported      completed -> completed
+in_transit    copies_delivered -> in_transit
+arrived       copies_delivered -> arrived
+weighed       copies_delivered -> weighed
+accepted      copies_delivered -> accepted
+in_treatment  copies_delivered -> in_treatment
+refused       copies_delivered -> refused
+completed     copies_delivered -> completed
+exported      copies_delivered -> exported
 """
 ANSWERS = (e.CorrectionConsented, e.CorrectionDeclined, CorrectionWithdrawn)
 CORRECTIONS = (e.CorrectionProposed, *ANSWERS, CorrectionRequested)
@@ -132,14 +140,14 @@ def test_cancelling_is_possible_only_before_pick_up() -> None:
     assert Status.CANCELLED not in moved
 
 
-def test_nothing_leaves_an_end_but_corrections_and_late_returns() -> None:
+def test_nothing_leaves_an_end_but_corrections_late_returns_and_copies() -> None:
     leaving = defaultdict(set)
     for (status, event), target in TRANSITIONS.items():
         if status in {Status.COMPLETED, Status.CANCELLED, Status.RETURNED}:
             assert target is status
             leaving[status].add(event)
     assert leaving == {
-        Status.COMPLETED: {e.Returned, *CORRECTIONS},
+        Status.COMPLETED: {e.Returned, c.CopiesDelivered, *CORRECTIONS},
         Status.RETURNED: set(CORRECTIONS),
     }
 

@@ -34,7 +34,7 @@ FIRST = {
     "generator": "registered cancelled",
     "treatment_facility": "arrived weighed accepted refused treated forwarded received_second "
     "storage_notified",
-    "generator treatment_facility": "completed exported disposal_certified",
+    "generator treatment_facility": "completed exported disposal_certified copies_delivered",
     "generator transporter treatment_facility": "handed_over returned transshipped correction_proposed "
     "correction_consented correction_declined",
 }

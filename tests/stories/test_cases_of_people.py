@@ -148,6 +148,13 @@ def test_a_household_without_a_phone_is_helped_by_the_commune_and_may_contest(st
     problem(story.post(RIVAL, path, {"reason": "x"}), 403, "manifest.act_not_yours")
     story.did(story.post(AUTHORITY, path, {"reason": "Hộ nói không có lô này"}))
     problem(story.post(AUTHORITY, path, {"reason": "x"}), 409, "manifest.contested_already")
+    upheld = {"outcome": "upheld", "reason": "Hộ nói không có lô này"}
+    problem(story.post(AUTHORITY, f"{path}/settlement", upheld), 403, "manifest.contest_not_yours")
+    story.did(story.post(AUTHORITY, f"{path}/settlement", upheld | {"outcome": "withdrawn"}))
+    (entered,) = [
+        one for one in story.did(story.get(AUTHORITY, "/entered-acts"), 200)["items"] if one["party"] == party
+    ]
+    assert (entered["contested"], entered["outcome"]) == (True, "withdrawn")
 
 
 def test_a_driver_records_a_hand_over_that_the_generator_signs_on_paper(story: Served) -> None:
@@ -160,6 +167,13 @@ def test_a_driver_records_a_hand_over_that_the_generator_signs_on_paper(story: S
     assert "on_paper" in shown["evidence"]["weakened_by"]
     story.did(story.post(GENERATOR, f"/entries/{done['seq']}/contest", {"reason": "Chưa giao"}))
     assert status(story, manifest)["contested"] == 1
+    settled = {"outcome": "dismissed", "reason": "Phiếu gốc có chữ ký của thủ kho"}
+    problem(
+        story.post(GENERATOR, f"/entries/{done['seq']}/contest/settlement", settled),
+        403, "manifest.contest_not_yours",
+    )  # fmt: skip
+    story.did(story.post(AUTHORITY, f"/entries/{done['seq']}/contest/settlement", settled))
+    assert status(story, manifest)["contested"] == 0
 
 
 def test_a_whole_manifest_on_paper_is_entered_later_by_the_facility(story: Served) -> None:
@@ -174,7 +188,17 @@ def test_a_whole_manifest_on_paper_is_entered_later_by_the_facility(story: Serve
     story.treat(manifest, 100_000)
     story.facility(manifest, "completion")
     shown = status(story, manifest)
-    assert (shown["status"], shown["paper_number"]) == ("completed", "000123/GIAY")
+    assert (shown["status"], shown["paper_number"], shown["copies"]) == ("completed", "000123/GIAY", [])
+    posted = {"copies": ["3", "4"], "means": "paper", "receipt_sha256": HASH}
+    lacking = {"copies": ["3", "4"], "means": "paper"}
+    refused = story.post(FACILITY, f"/manifests/{manifest}/copies", lacking)
+    problem(refused, 422, "manifest.copy_receipt_missing")
+    story.did(story.post(FACILITY, f"/manifests/{manifest}/copies", posted))
+    shown = status(story, manifest)
+    assert [(one["copy_name"], one["receiver"], one["means"]) for one in shown["copies"]] == [
+        ("3", GENERATOR, "paper"), ("4", GENERATOR, "paper"),
+    ]  # fmt: skip
+    assert shown["copies_at"] is not None
     again = body | {"lines": story.registration(1)["lines"]}
     problem(story.post(FACILITY, "/manifests", again), 422, "manifest.paper_number_taken")
 

@@ -8,10 +8,10 @@ import pytest
 
 from manifest import events as e
 from manifest.body import Body
-from manifest.cases.events import Contested
+from manifest.cases.events import Contested, ContestSettled
 from manifest.cases.views import CONTEST, ENTERED_ACT
 from manifest.views import ACT, LOT, MANIFEST
-from manifest.vocabulary import Entering, IdentifierKind, Role, State
+from manifest.vocabulary import ContestOutcome, Entering, IdentifierKind, Role, State
 from tests.manifest.cases.helpers import HALF, HASH, by, on_paper, refuses
 from tests.manifest.register.entries import AS_AUTHORITY, AS_GENERATOR
 from tests.world import (
@@ -202,6 +202,53 @@ def test_a_contest_comes_in_time_and_about_an_entered_act(world: World) -> None:
     assert refuses(world, lambda: world.act(body, AS_AUTHORITY, stream="contest:1")) == [
         ("manifest.stream_wrong", "/stream")
     ]
+
+
+def settle(world: World, seq: int, outcome: ContestOutcome, party: str, role: Role) -> None:
+    body = ContestSettled(seq=seq, outcome=outcome, reason="Đã xem phiếu gốc")
+    world.act(body, (party, role), stream=f"contest:{seq}")
+
+
+def test_an_authority_settles_a_contest_and_the_grade_follows(world: World) -> None:
+    seq = entered(world)
+    assert refuses(
+        world, lambda: settle(world, seq, ContestOutcome.DISMISSED, AUTHORITY, Role.AUTHORITY)
+    ) == [("manifest.contest_unknown", "/body/seq")]
+    contest(world, seq)
+    assert world.row(MANIFEST)["contested"] == 1
+    not_theirs = [("manifest.contest_not_yours", "/body/outcome")]
+    for outcome, party, role in (
+        (ContestOutcome.UPHELD, GENERATOR, Role.GENERATOR),  # nobody is judge in its own matter
+        (ContestOutcome.DISMISSED, CARRIER, Role.TRANSPORTER),
+        (ContestOutcome.WITHDRAWN, CARRIER, Role.TRANSPORTER),
+        (ContestOutcome.WITHDRAWN, AUTHORITY, Role.AUTHORITY),
+    ):
+        assert refuses(world, lambda o=outcome, p=party, r=role: settle(world, seq, o, p, r)) == not_theirs
+    settle(world, seq, ContestOutcome.DISMISSED, AUTHORITY, Role.AUTHORITY)
+    row = world.row(CONTEST)
+    assert (row["outcome"], row["settled_by"], row["settled_reason"]) == (
+        "dismissed", AUTHORITY, "Đã xem phiếu gốc"
+    )  # fmt: skip
+    assert world.row(MANIFEST)["contested"] == 0
+    assert refuses(
+        world, lambda: settle(world, seq, ContestOutcome.WITHDRAWN, GENERATOR, Role.GENERATOR)
+    ) == [("manifest.contest_settled_already", "/body/seq")]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "who", "left"),
+    [
+        (ContestOutcome.WITHDRAWN, (GENERATOR, Role.GENERATOR), 0),
+        (ContestOutcome.UPHELD, (AUTHORITY, Role.AUTHORITY), 1),
+    ],
+)
+def test_a_contest_taken_back_counts_no_more_and_one_upheld_does(
+    world: World, outcome: ContestOutcome, who: tuple[str, Role], left: int
+) -> None:
+    seq = entered(world)
+    contest(world, seq)
+    settle(world, seq, outcome, *who)
+    assert world.row(MANIFEST)["contested"] == left
 
 
 def test_no_party_takes_the_name_of_a_contest(world: World) -> None:

@@ -7,7 +7,7 @@ from manifest import lookups
 from manifest.register import documents as d
 from manifest.register import events as r
 from manifest.register import parties as p
-from manifest.register.lookups import certificate_for, contract, contract_between, linkage
+from manifest.register.papers import certificate_for, contract, contract_between, linkage
 from manifest.register.views import CERTIFICATE, CONFIRMATION, CONTRACT, REGISTRATION, REGISTRATION_LINE
 from manifest.views import APPROVAL, PERMIT, PERMIT_LINE, PERMIT_VEHICLE, PLAN_LINE
 from manifest.vocabulary import PermitKind, Register, Role

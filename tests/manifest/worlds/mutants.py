@@ -192,8 +192,8 @@ _LOTS = (
     Mutant(
         "a certificate makes waste ordinary that arose long before its sample",
         "lots/declassification.py",
-        "return found if found.sampled_on <=",
-        "return found if found.sampled_on >=",
+        "found.sampled_on <= last",
+        "found.sampled_on >= last",
         ("lots/test_declassification.py",),
     ),
     Mutant(

@@ -1,0 +1,15 @@
+"""Copies of manifests and settled contests in the read tables."""
+
+from alembic import op
+
+from migrations.views import make_anew
+
+revision: str = "0008_copies"
+down_revision: str | None = "0007_stream_room"
+branch_labels: None = None
+depends_on: None = None
+
+
+def upgrade() -> None:
+    """Make the views anew; `api.database.upgrade` replays the ledger into them."""
+    make_anew(op.get_bind())
