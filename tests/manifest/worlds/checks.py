@@ -4,31 +4,25 @@ None of them asks the product's own sums: they add up the journal, the signed ev
 once more, and the views have to say the same.
 """
 
-from collections import Counter, defaultdict
-from fractions import Fraction
-from typing import Any
+from collections import Counter
 
 from ledger.format.event import Event
 from ledger.storage.db import Row, reading
 from ledger.storage.store import entries
 from ledger.verifying.verify import verify
 from manifest.acts import read_stored
-from manifest.body import Body
 from manifest.events import Registered
 from manifest.lots.views import BATCH, LOT_SHARE
 from manifest.obligation_views import OBLIGATION, OBLIGATION_LOT
-from manifest.reconcile.ratio import ratio
 from manifest.reference import default
 from manifest.replay import audit
 from manifest.views import BALANCE, LOT, MANIFEST, MANIFEST_LINE, PERMIT_USE, POSTING, SITE
 from manifest.vocabulary import SOURCES, Account, LotKind, Reason, local_date
-from tests.manifest.lots.independent import backward, forward
-from tests.manifest.worlds.history import UNDER_WAY, told
+from tests.manifest.worlds.figures import ENDS, Act, fates, figures, origins
+from tests.manifest.worlds.history import UNDER_WAY
 from tests.world import World
 
 SOURCE_NAMES = {account.value for account in SOURCES}
-ENDS = {account.value for account in Account if account not in {*SOURCES, *UNDER_WAY}}
-Act = tuple[int, Event, Body]
 
 
 def after(world: World, seq: int, event: Event) -> None:
@@ -99,6 +93,7 @@ def in_the_end(world: World) -> None:
     obligations(world)
     permits(world, acts)
     shares(world, lots)
+    origins(world, acts, lots)
     ended = fates(world, acts, lots)
     figures(world, lots, ended)
 
@@ -214,35 +209,3 @@ def shares(world: World, lots: dict[str, Row]) -> None:
             left = [one for one in world.rows(LOT_SHARE, of=lot) if one["account"] == Account.INTERIM]
             if not under_way and some:
                 assert not any(one["grams"] for one in left), f"{lot}: gone, and something stands for it"
-
-
-def fates(world: World, acts: list[Act], lots: dict[str, Row]) -> Counter[tuple[str, str]]:
-    """Hold where the grams of lots ended against the walks from the roots and back from the ends."""
-    history = told(acts, world.rows(POSTING), lots)
-    roots = {lot for lot, row in lots.items() if row["lot_kind"] != LotKind.CHILD}
-    ended: Counter[tuple[str, str]] = Counter()
-    for row in world.rows(BALANCE):
-        if row["lot"] in roots and row["account"] in ENDS and row["grams"]:
-            ended[row["lot"], f"{row['account']}@{row['place']}"] = row["grams"]
-    if history.turned:
-        return ended
-    back = {where: grams for where, grams in backward(history.steps).items() if grams}
-    unlike = {where for where in {*back, *ended} if back.get(where, 0) != ended[where]}
-    assert not unlike, {where: (back.get(where, 0), ended[where]) for where in sorted(unlike)}
-    for root in sorted(roots) if not history.restated else ():
-        exact = forward(history.steps, root)
-        for place in {place for lot, place in ended if lot == root} | set(exact):
-            off = abs(exact.get(place, Fraction(0)) - ended.get((root, place), 0))
-            assert off <= history.movements, f"{root} at {place}: walked forward, {off} off"
-    return ended
-
-
-def figures(world: World, lots: dict[str, Row], ended: Counter[tuple[str, str]]) -> None:
-    """Hold the published figures against the fates of primary lots."""
-    sums: dict[str, int] = defaultdict(int)
-    for (lot, where), grams in ended.items():
-        if lots[lot]["lot_kind"] == LotKind.PRIMARY:
-            sums[where.split("@")[0]] += grams
-    with reading(world.engine) as reader:
-        shown: dict[str, Any] = ratio(reader, world.ledger.log, reference=default()).as_json()["total"]
-    assert {name: shown[name] for name in ENDS} == {name: sums[name] for name in ENDS}
