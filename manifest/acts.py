@@ -52,7 +52,7 @@ def load(reads: Reads, manifest: str, reference: Reference) -> Manifest:
     """Return a manifest by replaying its stream; one without events is new.
 
     ``reference`` is the edition as installed: each act is read under the limits that the ledger had set
-    before it.
+    before it, and by the permit as it was known then.
     """
     state = reads.memo.get(manifest)
     if isinstance(state, Manifest):
@@ -60,7 +60,8 @@ def load(reads: Reads, manifest: str, reference: Reference) -> Manifest:
     state = Manifest(id=ManifestId(manifest))
     for stored in reads.stream(manifest):
         event, body = read_stored(stored)
-        terms = _terms(reads, lookups.reference_at(reads, reference, stored.seq), state, body, event)
+        then = lookups.reference_at(reads, reference, stored.seq)
+        terms = _terms(reads, then, state, body, event, seq=stored.seq)
         by, late = event.actors[0].party, commuting.is_late(state, event)
         after, made = step(state, body, event.occurred_at, by, terms, late=late)
         state = _remembering(after, event, body, stored.envelope_hash, made)
@@ -141,8 +142,12 @@ def _check_move(before: Manifest, body: Body, late: commuting.Late | None, order
         raise Conflict([*order, *refused.problems]) from refused
 
 
-def _terms(reads: Reads, reference: Reference, state: Manifest, body: Body, event: Event) -> Terms:
+def _terms(
+    reads: Reads, reference: Reference, state: Manifest, body: Body, event: Event, *, seq: int | None = None
+) -> Terms:
     """Return the terms of an act, by the permit of whoever acts: the first facility or the second.
+
+    ``seq`` is where it stands in the ledger, if it does.
 
     A correction goes by those of the facility that has the line, and of the day of its decision.
     """
@@ -158,7 +163,7 @@ def _terms(reads: Reads, reference: Reference, state: Manifest, body: Body, even
         on = on if state.decided_at is None else local_date(state.decided_at)
     if registered and registered.second and facility == registered.second.party:
         permit = registered.second.permit
-    return lookups.terms(reads, reference, permit, on)
+    return lookups.terms(reads, reference, permit, on, seq=seq)
 
 
 def _rules(

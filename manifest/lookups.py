@@ -5,6 +5,7 @@ from datetime import date
 from ledger.storage.db import Row
 from ledger.writing.changes import Reads
 from manifest import tolerance
+from manifest.permit_history import permit_then
 from manifest.permits import Approval, Permit
 from manifest.postings import Terms
 from manifest.reference import Reference, Rule
@@ -97,14 +98,20 @@ def lot_facts(reads: Reads, lot: str) -> LotFacts | None:
     )
 
 
-def terms(reads: Reads, reference: Reference, permit_id: str | None, on: date) -> Terms:
-    """Return what the postings of an act on that date depend on."""
+def terms(
+    reads: Reads, reference: Reference, permit_id: str | None, on: date, *, seq: int | None = None
+) -> Terms:
+    """Return what the postings of an act on that date depend on.
+
+    With ``seq`` the act stands in the ledger there, and was booked by the permit as it was known then.
+    """
 
     def is_final(methods: tuple[str, ...]) -> bool:
         return any(reference.method(method, on).final for method in methods)
 
     def permits(code: str, methods: tuple[str, ...], treated_on: date) -> bool:
-        known = permit(reads, permit_id, treated_on)
+        then = None if seq is None else permit_then(reads, permit_id, seq, treated_on)
+        known = permit(reads, permit_id, treated_on) if seq is None else then
         return known is not None and known.covers(code, methods, treated_on)
 
     def kind_of(lot: str) -> LotKind:

@@ -1,0 +1,97 @@
+"""What is done to a permit after the act, beside it or before the pick-up cannot move what is booked."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from ledger.storage.db import reading
+from ledger.writing.changes import Reads
+from manifest import lookups
+from manifest.body import Body
+from manifest.permit_history import permit_then
+from manifest.register import documents as d
+from manifest.register import events as r
+from manifest.register import parties as p
+from manifest.views import BALANCE
+from manifest.vocabulary import Account, CorrectedField
+from tests.manifest.cases.helpers import HALF
+from tests.manifest.register.entries import AS_FACILITY, enter
+from tests.world import CODE, TONNE, World, line
+
+WIDE = (r.PermitLine(code=CODE, methods=("SC", "TC", "TĐ"), mass_g_year=100 * TONNE),)
+NARROW = (r.PermitLine(code=CODE, methods=("SC",), mass_g_year=100 * TONNE),)
+
+
+def _size(world: World) -> int:
+    assert world.last is not None
+    return world.last.receipt.seq + 1
+
+
+def held(world: World) -> dict[str, int]:
+    return {row["account"]: row["grams"] for row in world.rows(BALANCE) if row["grams"]}
+
+
+def treated(world: World, permit: str) -> World:
+    world.register(line(planned_methods=("SC",)), permit=permit).hand_over()
+    return world.arrive().weigh(HALF).accept((HALF, 0)).tick(days=5).treat(HALF).tick(days=30)
+
+
+def correct_the_method(world: World) -> None:
+    changed: dict[str, Any] = {"field": CorrectedField.TREATED, "part": 1, "line": None, "methods": ("TĐ",)}
+    world.consent(world.propose(**changed))
+
+
+def test_what_a_permit_covered_is_reversed_out_of_where_it_was_booked_though_the_permit_ended_before(
+    world: World,
+) -> None:
+    treated(world, "permit:facility")
+    assert held(world) == {"generated": -HALF, Account.TREATED_SERVICE: HALF}
+    enter(world, p.EntryEnded, last_day=date(2025, 4, 1))
+    correct_the_method(world)
+    assert held(world) == {"generated": -HALF, Account.UNEXPLAINED: HALF}
+
+
+def test_what_no_permit_covered_is_reversed_out_of_where_it_was_booked_though_one_does_by_now(
+    world: World,
+) -> None:
+    world.add_permit("org:facility", permit="permit:narrow", number="GPMT-2", lines=NARROW)
+    treated(world, "permit:narrow")
+    assert held(world) == {"generated": -HALF, Account.UNEXPLAINED: HALF}
+    amended = {"permit": "permit:narrow", "valid_from": date(2024, 2, 1), "lines": WIDE}
+    enter(world, d.PermitAmended, who=AS_FACILITY, **amended)
+    correct_the_method(world)
+    assert held(world) == {"generated": -HALF, Account.TREATED_SERVICE: HALF}
+
+
+def test_a_pause_and_its_end_are_known_from_their_own_entries_on(world: World) -> None:
+    world.register().hand_over().arrive().weigh(HALF).accept((HALF, 0)).tick(days=5)
+    world.treat(200_000)
+    enter(world, p.EntrySuspended, valid_from=date(2025, 4, 2))
+    world.treat(200_000)
+    enter(world, p.EntryResumed, valid_from=date(2025, 4, 3))
+    world.treat(100_000)
+    booked = {"generated": -HALF, Account.TREATED_SERVICE: 300_000, Account.UNEXPLAINED: 200_000}
+    assert held(world) == booked
+    correct_the_method(world)
+    assert held(world) == booked, "only the part that is corrected is judged anew"
+
+
+def test_the_permit_of_the_last_entry_is_the_one_in_the_views(world: World) -> None:
+    days = [date(2024, 1, 1) + timedelta(days=10 * n) for n in range(190)]
+    changes: tuple[tuple[type[Body], dict[str, Any]], ...] = (
+        (p.EntrySuspended, {"valid_from": date(2025, 3, 1), "valid_to": date(2025, 5, 31)}),
+        (d.PermitAmended, {"valid_from": date(2025, 2, 1), "lines": WIDE}),
+        (p.EntryResumed, {"valid_from": date(2025, 4, 1)}),
+        (d.PermitAmended, {"valid_from": date(2025, 6, 1), "lines": NARROW, "valid_to": date(2027, 1, 1)}),
+        (p.EntrySuspended, {"valid_from": date(2026, 1, 1)}),
+        (p.EntryEnded, {"last_day": date(2026, 6, 30)}),
+    )
+    known: list[Any] = []
+    for kind, changed in changes:
+        enter(world, kind, **changed)
+        with reading(world.engine) as reader:
+            reads, size = Reads(reader, world.ledger.log), _size(world)
+            told = [permit_then(reads, "permit:facility", size, day) for day in days]
+            assert told == [lookups.permit(reads, "permit:facility", day) for day in days]
+            assert told not in known
+            known.append(told)
+            assert permit_then(reads, "permit:facility", 0, days[0]) is None
