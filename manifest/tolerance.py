@@ -13,13 +13,15 @@ def tolerance_g(reference: Reference, line: LineDeclared, grams: int, mass: Line
     """Return the tolerance of a line that should have been ``grams``, as it was weighed.
 
     The row that says most about the line counts, the rule `receipt_tolerance_permille` where none does. No
-    scale can tell a difference that is smaller than its own uncertainty.
+    scale can tell a difference that is smaller than its own uncertainty; whoever weighs states that himself,
+    so it counts as far as the rule `scale_uncertainty_max_g` lets one believe it.
     """
     fitting = [row for row in reference.tolerances(on) if _fits(row, line, mass)]
     narrowest = max(fitting, key=_said, default=None)
     rule = reference.rule("receipt_tolerance_permille", on).integer
     permille = rule if narrowest is None else narrowest.permille
-    return max(permille * grams // 1000, mass.uncertainty_g)
+    believed = reference.rule("scale_uncertainty_max_g", on).integer
+    return max(permille * grams // 1000, min(mass.uncertainty_g, believed))
 
 
 def _fits(row: Tolerance, line: LineDeclared, mass: LineMass) -> bool:
