@@ -87,19 +87,18 @@ def adjusted(event: GenerationAdjusted, kind: LotKind, site: str) -> tuple[Posti
     return move(LotId(event.lot), event.delta_g, source_of(kind, site), stored, Reason.ADJUSTED)
 
 
-def self_treated(event: SelfTreated, site: str, *, permitted: bool) -> tuple[Posting, ...]:
-    """Book treatment on the own site; without a permit line it stays unexplained (decision A6)."""
-    account = Account.SELF_TREATED if permitted else Account.UNEXPLAINED
-    reason = Reason.SELF_TREATED if permitted else Reason.SELF_TREATED_WITHOUT_BASIS
-    return move(
-        LotId(event.lot),
-        event.mass_g,
-        Slot(Account.STORED, site),
-        Slot(account, site),
-        reason,
-        method=event.methods[-1],
-        on=event.treated_on,
+def self_treated(event: SelfTreated, site: str, *, credited_g: int) -> tuple[Posting, ...]:
+    """Book treatment on the own site; what no permit line covers stays unexplained (decision A6)."""
+    stored, lot = Slot(Account.STORED, site), LotId(event.lot)
+    ends = (
+        (Account.SELF_TREATED, Reason.SELF_TREATED, credited_g),
+        (Account.UNEXPLAINED, Reason.SELF_TREATED_WITHOUT_BASIS, event.mass_g - credited_g),
     )
+    made: tuple[Posting, ...] = ()
+    for account, reason, grams in ends:
+        target = Slot(account, site)
+        made += move(lot, grams, stored, target, reason, method=event.methods[-1], on=event.treated_on)
+    return made
 
 
 def postings(before: Manifest, event: object, terms: Terms) -> tuple[Posting, ...]:

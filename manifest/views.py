@@ -117,7 +117,7 @@ class PermitVehicleView(SQLModel, table=True):
 
 
 class PermitUseView(SQLModel, table=True):
-    """Grams accepted under a code of a permit in a year."""
+    """Grams accepted, exported or treated on the own site under a code of a permit in a year."""
 
     __tablename__ = "permit_use"
     __table_args__ = t.of_log()

@@ -5,7 +5,7 @@ from datetime import date
 from ledger.errors import Problem, refuse
 from ledger.format.event import Event
 from ledger.storage.db import Row
-from ledger.writing.changes import Change, Insert, Reads
+from ledger.writing.changes import Add, Change, Insert, Reads
 from manifest import lookups, postings, rules
 from manifest.accounts import Posting, Slot, move
 from manifest.body import Body
@@ -15,7 +15,7 @@ from manifest.lots.events import Declassified, LotTreated, ResidueDeclared
 from manifest.lots.rows import lot_row, moved_on, source_row, unknown_lots
 from manifest.lots.views import BATCH
 from manifest.reference import Reference
-from manifest.views import LOT, MANIFEST, SITE
+from manifest.views import LOT, MANIFEST, PERMIT_USE, SITE
 from manifest.vocabulary import Account, LotId, LotKind, PermitKind, Reason, local_date
 
 _Judged = tuple[list[Change], tuple[Posting, ...]]
@@ -111,15 +111,33 @@ def _self_treated(reads: Reads, event: Event, body: SelfTreated, reference: Refe
     lot = _own_lot(reads, event, body.lot)
     final, problems = _treatment(reads, event, body, lot, reference)
     refuse([*_no_child(lot), *problems])
+    kinds = {PermitKind.TREATMENT, PermitKind.ENVIRONMENTAL} if final else set()
+    credited_g, used = _under_permit(reads, body, lot, kinds)
+    return used, postings.self_treated(body, lot["site"], credited_g=credited_g)
+
+
+def _under_permit(
+    reads: Reads, body: SelfTreated | LotTreated, lot: Row, kinds: set[PermitKind]
+) -> tuple[int, list[Change]]:
+    """Return the grams of a treatment that the permit named covers, and what they use of its year.
+
+    Beyond the grams a year of its line a permit covers nothing: it has happened, and is credited to nobody
+    (decision B18). A child lot uses nothing: what it stands for was counted when it was accepted.
+    """
     permit = lookups.permit(reads, body.permit, body.treated_on)
-    permitted = (
-        permit is not None
-        and final
-        and permit.party == lot["party"]
-        and permit.kind is not PermitKind.CARRIAGE
-        and permit.covers(lot["code"], body.methods, body.treated_on)
-    )
-    return [], postings.self_treated(body, lot["site"], permitted=permitted)
+    if (
+        permit is None
+        or permit.party != lot["party"]
+        or permit.kind not in kinds
+        or not permit.covers(lot["code"], body.methods, body.treated_on)
+    ):
+        return 0, []
+    if lot["lot_kind"] == LotKind.CHILD:
+        return body.mass_g, []
+    year = body.treated_on.year
+    left_g = permit.lines[lot["code"]][1] - lookups.permit_used(reads, permit.id, year).get(lot["code"], 0)
+    key = {"permit": permit.id, "code": lot["code"], "year": year}
+    return min(body.mass_g, max(left_g, 0)), [Add(PERMIT_USE, key, "accepted_g", body.mass_g)]
 
 
 def _treated(reads: Reads, event: Event, body: LotTreated, reference: Reference) -> _Judged:
@@ -135,30 +153,19 @@ def _treated(reads: Reads, event: Event, body: LotTreated, reference: Reference)
     if not final and not any(problem.path.startswith("/body/methods") for problem in problems):
         problems.append(Problem("manifest.method_not_final", "/body/methods"))
     refuse(problems)
-    permit = lookups.permit(reads, body.permit, body.treated_on)
-    permitted = (
-        permit is not None
-        and permit.party == lot["party"]
-        and permit.kind is PermitKind.TREATMENT
-        and permit.covers(lot["code"], body.methods, body.treated_on)
-    )
+    credited_g, used = _under_permit(reads, body, lot, {PermitKind.TREATMENT})
     # A residue is the facility's own waste; everything else it treats for those it came from.
     own = kind is LotKind.SECONDARY
-    if permitted:
-        target = Account.SELF_TREATED if own else Account.TREATED_SERVICE
-        reason = Reason.SELF_TREATED if own else Reason.TREATED
-    else:
-        target = Account.UNEXPLAINED
-        reason = Reason.SELF_TREATED_WITHOUT_BASIS if own else Reason.TREATED_WITHOUT_BASIS
-    return [], move(
-        LotId(body.lot),
-        body.mass_g,
-        Slot(Account.STORED, lot["site"]),
-        Slot(target, lot["site"]),
-        reason,
-        method=body.methods[-1],
-        on=body.treated_on,
+    site, method, on = lot["site"], body.methods[-1], body.treated_on
+    ends = (
+        (Account.SELF_TREATED, Reason.SELF_TREATED) if own else (Account.TREATED_SERVICE, Reason.TREATED),
+        (Account.UNEXPLAINED, Reason.SELF_TREATED_WITHOUT_BASIS if own else Reason.TREATED_WITHOUT_BASIS),
     )
+    made: tuple[Posting, ...] = ()
+    for (account, reason), grams in zip(ends, (credited_g, body.mass_g - credited_g), strict=True):
+        stored, target = Slot(Account.STORED, site), Slot(account, site)
+        made += move(LotId(body.lot), grams, stored, target, reason, method=method, on=on)
+    return used, made
 
 
 def _treatment(

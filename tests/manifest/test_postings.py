@@ -101,7 +101,7 @@ def test_self_treatment_counts_only_with_a_permit_line(
     permitted: bool, account: Account, reason: Reason
 ) -> None:
     event = e.SelfTreated(lot=f.lot_id(1), mass_g=5, methods=("SC", "TĐ"), treated_on=DAY)
-    made = self_treated(event, SITE, permitted=permitted)
+    made = self_treated(event, SITE, credited_g=event.mass_g if permitted else 0)
     assert sums(list(made)) == {(Account.STORED, SITE): -5, (account, SITE): 5}
     assert {(posting.reason, posting.method, posting.on) for posting in made} == {(reason, "TĐ", DAY)}
 

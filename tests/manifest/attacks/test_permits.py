@@ -11,11 +11,12 @@ from manifest.permit_history import permit_then
 from manifest.register import documents as d
 from manifest.register import events as r
 from manifest.register import parties as p
-from manifest.views import BALANCE
-from manifest.vocabulary import Account, CorrectedField
+from manifest.views import BALANCE, PERMIT_USE
+from manifest.vocabulary import Account, CorrectedField, PermitKind
 from tests.manifest.cases.helpers import HALF
+from tests.manifest.lots.plant import Plant
 from tests.manifest.register.entries import AS_FACILITY, enter
-from tests.world import CODE, TONNE, World, line
+from tests.world import CODE, FACILITY, GENERATOR, TONNE, World, line
 
 WIDE = (r.PermitLine(code=CODE, methods=("SC", "TC", "TĐ"), mass_g_year=100 * TONNE),)
 NARROW = (r.PermitLine(code=CODE, methods=("SC",), mass_g_year=100 * TONNE),)
@@ -95,3 +96,45 @@ def test_the_permit_of_the_last_entry_is_the_one_in_the_views(world: World) -> N
             assert told not in known
             known.append(told)
             assert permit_then(reads, "permit:facility", 0, days[0]) is None
+
+
+def narrow(world: World, party: str, **changed: Any) -> str:
+    """Grant a permit for 300 kg a year; return its id."""
+    lines = (r.PermitLine(code=CODE, methods=("TC", "TĐ"), mass_g_year=300_000),)
+    fields: dict[str, Any] = {"kind": PermitKind.ENVIRONMENTAL, "permit": "permit:small", "number": "GPMT-S"}
+    world.add_permit(party, lines=lines, **(fields | changed))
+    return "permit:small"
+
+
+def test_nobody_treats_at_home_under_a_consent_to_export(world: World) -> None:
+    permit = narrow(world, GENERATOR, kind=PermitKind.EXPORT)
+    world.self_treat(world.lot(HALF), 100_000, permit=permit)
+    assert (world.grams(Account.SELF_TREATED), world.grams(Account.UNEXPLAINED)) == (0, 100_000)
+
+
+def test_what_is_treated_at_home_beyond_the_permits_year_is_credited_to_nobody(world: World) -> None:
+    permit, lot = narrow(world, GENERATOR), world.lot(2 * HALF)
+    world.self_treat(lot, 200_000, permit=permit)
+    world.self_treat(lot, 200_000, permit=permit)
+    world.self_treat(lot, 100_000, permit=permit)
+    assert (world.grams(Account.SELF_TREATED), world.grams(Account.UNEXPLAINED)) == (300_000, 200_000)
+    assert world.row(PERMIT_USE, permit=permit)["accepted_g"] == HALF
+    world.tick(days=365).self_treat(lot, 100_000, permit=permit)
+    assert world.grams(Account.SELF_TREATED) == 400_000, "a new year, a new mass"
+
+
+def test_old_stock_that_a_facility_treats_uses_its_permit_and_child_lots_do_not(world: World) -> None:
+    permit = narrow(world, FACILITY, kind=PermitKind.TREATMENT)
+    plant, own = Plant(world), world.opening(HALF, party=FACILITY)
+    plant.treat_lot(own, 200_000, permit=permit)
+    plant.treat_lot(own, 200_000, permit=permit)
+    assert (plant.held(own, Account.TREATED_SERVICE), plant.held(own, Account.UNEXPLAINED)) == (
+        300_000,
+        100_000,
+    )
+    batch = plant.id()
+    plant.charge(batch, (own, 100_000))
+    (child,) = plant.empty(batch, 100_000)
+    plant.treat_lot(child, 100_000, permit=permit)
+    assert plant.held(own, Account.TREATED_SERVICE) == 400_000
+    assert world.row(PERMIT_USE, permit=permit)["accepted_g"] == 400_000
