@@ -11,12 +11,23 @@ from ledger.storage.db import Row, reading
 from ledger.storage.store import entries
 from ledger.verifying.verify import verify
 from manifest.acts import read_stored
-from manifest.events import Registered
+from manifest.events import Registered, SelfTreated
+from manifest.lots.events import LotTreated
 from manifest.lots.views import BATCH, LOT_SHARE
 from manifest.obligation_views import OBLIGATION, OBLIGATION_LOT
 from manifest.reference import default
 from manifest.replay import audit
-from manifest.views import BALANCE, LOT, MANIFEST, MANIFEST_LINE, PERMIT_USE, POSTING, SITE
+from manifest.views import (
+    BALANCE,
+    LOT,
+    MANIFEST,
+    MANIFEST_LINE,
+    PERMIT,
+    PERMIT_LINE,
+    PERMIT_USE,
+    POSTING,
+    SITE,
+)
 from manifest.vocabulary import SOURCES, Account, LotKind, Reason, local_date
 from tests.manifest.worlds.figures import ENDS, Act, fates, figures, origins
 from tests.manifest.worlds.history import UNDER_WAY
@@ -178,8 +189,24 @@ def permits(world: World, acts: list[Act]) -> None:
             used[body.second.permit, row["code"], year] += row["second_accepted_g"]
         else:
             used[body.permit, row["code"], year] += row["accepted_g"] or abroad
+    for _, event, treated in acts:
+        if isinstance(treated, SelfTreated | LotTreated):
+            used += _on_the_own_site(world, event, treated)
     kept = {(row["permit"], row["code"], row["year"]): row["accepted_g"] for row in world.rows(PERMIT_USE)}
     assert {k: g for k, g in kept.items() if g} == {k: g for k, g in used.items() if g}
+
+
+def _on_the_own_site(
+    world: World, event: Event, treated: SelfTreated | LotTreated
+) -> Counter[tuple[str, str, int]]:
+    """Return what an act on a lot in store uses of its permit: nothing of another party's or of none."""
+    lot = world.row(LOT, lot=treated.lot)
+    lines = world.rows(PERMIT_LINE, permit=treated.permit or "", code=lot["code"])
+    covered = any(set(treated.methods) <= set(line["methods"].split(",")) for line in lines)
+    owners = {row["party"] for row in world.rows(PERMIT, permit=treated.permit or "")}
+    if not covered or owners != {event.actors[0].party} or lot["lot_kind"] == LotKind.CHILD:
+        return Counter()
+    return Counter({(str(treated.permit), lot["code"], treated.treated_on.year): treated.mass_g})
 
 
 def shares(world: World, lots: dict[str, Row]) -> None:
