@@ -74,6 +74,11 @@ class WasteCode:
     confirmed: bool
 
     @property
+    def tested(self) -> bool:
+        """Whether it is hazardous above a threshold only (mark KS), so that a test decides."""
+        return self.classification == "*"
+
+    @property
     def state(self) -> str | None:
         """The physical state, when the list leaves exactly one."""
         return self.states[0] if len(self.states) == 1 else None

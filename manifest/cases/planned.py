@@ -12,7 +12,8 @@ from manifest import lookups
 from manifest.cases.parts import ARTICLE, GENERATOR_SIGNED, Second
 from manifest.events import Registered
 from manifest.permits import permitted
-from manifest.register.lookups import collection_point, contract, linkage, mandated
+from manifest.register.lookups import collection_point, mandated
+from manifest.register.papers import contract, linkage
 from manifest.views import LOT, MANIFEST, PERMIT, SITE
 from manifest.vocabulary import Document, PermitKind, Role, SiteKind
 

@@ -11,14 +11,10 @@ from ledger.errors import Problem
 from ledger.storage.db import Row
 from ledger.writing.changes import Reads
 from manifest.events import Registered
-from manifest.reconcile.figures import add_months
 from manifest.reference import Reference, ReferenceRefused
-from manifest.register.lookups import Certificate, certificate_for
+from manifest.register.papers import Certificate, certificate_for
 from manifest.views import LOT
-from manifest.vocabulary import LotKind
-
-# How the list marks waste that is hazardous above a threshold only.
-_ABOVE_THRESHOLD = "*"
+from manifest.vocabulary import LotKind, months_later
 
 
 def tested_codes_only(reference: Reference, lot: Row, on: date) -> Iterator[Problem]:
@@ -29,7 +25,7 @@ def tested_codes_only(reference: Reference, lot: Row, on: date) -> Iterator[Prob
 
 def _is_tested(reference: Reference, code: str, on: date) -> bool:
     try:
-        return reference.waste_code(code, on).classification == _ABOVE_THRESHOLD
+        return reference.waste_code(code, on).tested
     except ReferenceRefused:
         return False
 
@@ -47,7 +43,8 @@ def ordinary_by(reads: Reads, reference: Reference, lot: Row, on: date) -> Certi
     if found is None:
         return None
     months = reference.rule("storage_limit_months", on).integer
-    return found if found.sampled_on <= add_months(lot["generated_on"], months) else None
+    last = months_later(lot["generated_on"], months)
+    return found if last is None or found.sampled_on <= last else None
 
 
 def no_manifest_needed(reads: Reads, reference: Reference, body: Registered, on: date) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from ledger.format.keys import Key
 from ledger.storage.db import Row
 from ledger.writing.changes import SEQ, Change, Insert, Put, Reads
 from manifest.body import Body
-from manifest.reference import Reference
+from manifest.reference import Reference, ReferenceRefused
 from manifest.register.views import (
     CERTIFICATE,
     COLLECTION_POINT,
@@ -120,6 +120,16 @@ def site_of(reads: Reads, site: str, party: str, path: str = "/body/site") -> It
         yield Problem("manifest.site_not_yours", path)
 
 
+def area_known(reference: Reference, code: str | None, on: date, path: str) -> Iterator[Problem]:
+    """Yield a problem when the map of a day has no unit of that code; none is none."""
+    if code is None:
+        return
+    try:
+        reference.area(code, on)
+    except ReferenceRefused as refused:
+        yield Problem(refused.code, path, refused.facts)
+
+
 def word_of(
     event: Event, parties: Iterable[str], document: str | None, path: str
 ) -> tuple[bool, list[Problem]]:
@@ -160,6 +170,12 @@ def period(body: Any) -> Iterator[Problem]:
     """Yield a problem when a time ends before it begins."""
     if body.valid_to is not None and body.valid_to < body.valid_from:
         yield Problem("manifest.period_empty", "/body/valid_to")
+
+
+def meets(rows: Iterable[Row], body: Any) -> bool:
+    """Tell whether one of these rows holds on a day of the time that an event names."""
+    last = body.valid_to or date.max
+    return any(row["valid_from"] <= last and body.valid_from <= (row["valid_to"] or date.max) for row in rows)
 
 
 # Before any law on hazardous waste: an earlier day is a slip of the pen.

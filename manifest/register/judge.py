@@ -15,6 +15,7 @@ from manifest.register import (
     judge_permits,
     judge_places,
     judge_status,
+    judge_zones,
 )
 from manifest.register import parties as p
 from manifest.register import places as q
@@ -24,6 +25,7 @@ _JUDGES: Judges = {
     **judge_log.JUDGES,
     **judge_parties.JUDGES,
     **judge_places.JUDGES,
+    **judge_zones.JUDGES,
     **judge_permits.JUDGES,
     **judge_documents.JUDGES,
     **judge_status.JUDGES,

@@ -21,34 +21,17 @@ from manifest.register.entering import Judges
 from manifest.register.events import PlanDeclared
 from manifest.register.lookups import DISTRICTS_UNTIL, MAP_CHANGED_ON
 from manifest.register.views import CERTIFICATE, CONTRACT, LINKAGE, REGISTRATION, REGISTRATION_LINE
-from manifest.views import (
-    PERMIT,
-    PLAN_LINE,
-    SITE,
-)
+from manifest.views import PERMIT, PLAN_LINE
 from manifest.vocabulary import PermitKind, Register, Role, local_date
-
-# How the list of codes marks waste that is hazardous above a threshold only.
-_BY_THRESHOLD = "*"
 
 
 def _plan(
     reads: Reads, event: Event, body: PlanDeclared, _keys: tuple[Key, ...], reference: Reference
 ) -> list[Change]:
-    site = reads.one(SITE, site=body.site)
-    if site is None or site["party"] != event.actors[0].party:
-        refuse([Problem("manifest.site_not_yours", "/body/site")])
-    on = date(body.year, 1, 1)
-    problems = [
-        problem
-        for index, line in enumerate(body.lines)
-        for problem in rules.waste_code(reference, line.code, on, f"/body/lines/{index}/code")
-    ]
-    if len({line.code for line in body.lines}) != len(body.lines):
-        problems.append(Problem("manifest.line_repeated", "/body/lines"))
-    refuse(problems)
-    assert site is not None
-    named = {"plan": body.plan, "party": site["party"], "confirmed": False, "seq": SEQ}
+    party = event.actors[0].party
+    refuse(entering.site_of(reads, body.site, party))
+    refuse(_codes(reference, [line.code for line in body.lines], date(body.year, 1, 1), "lines", "/code"))
+    named = {"plan": body.plan, "party": party, "confirmed": False, "seq": SEQ}
     return [
         Put(
             PLAN_LINE,
@@ -158,7 +141,7 @@ def _certificate(
     problems += rules.dates("/body/sampled_on", body.sampled_on, earliest=None, latest=today)
     problems += rules.dates("/body/valid_from", body.valid_from, earliest=body.sampled_on, latest=date.max)
     try:
-        if reference.waste_code(body.code, body.sampled_on).classification != _BY_THRESHOLD:
+        if not reference.waste_code(body.code, body.sampled_on).tested:
             problems.append(Problem("manifest.code_always_hazardous", "/body/code", {"code": body.code}))
     except ReferenceRefused as refused:
         problems.append(Problem(refused.code, "/body/code", refused.facts))

@@ -6,7 +6,7 @@ from ledger.format.keys import Key
 from ledger.storage.store import ENTRY, KEY
 from ledger.writing.changes import SEQ, Change, Insert, Reads
 from manifest.reference import Reference, ReferenceRefused
-from manifest.register.entering import Judges
+from manifest.register.entering import Judges, period
 from manifest.register.events import (
     CheckpointAnchored,
     EditionAdopted,
@@ -114,9 +114,7 @@ def _rule(
         limit = _LONGEST.get(known.unit)
         if limit is not None and body.value > limit:
             problems.append(Problem("manifest.number_too_large", "/body/value", {"limit": limit}))
-    if body.valid_to is not None and body.valid_to < body.valid_from:
-        problems.append(Problem("manifest.period_empty", "/body/valid_to"))
-    refuse(problems)
+    refuse([*problems, *period(body)])
     row = {name: getattr(body, name) for name in _RULE_COLUMNS}
     return [Insert(RULE, {**row, "seq": SEQ})]
 

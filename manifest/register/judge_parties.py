@@ -1,7 +1,5 @@
 """Judging who is who: parties, what they are from a day on, mandates, number blocks, own vehicles."""
 
-from datetime import date
-
 from ledger.errors import Problem, refuse
 from ledger.format.event import Event
 from ledger.format.keys import Key
@@ -82,8 +80,7 @@ def _mandate(
         problems.append(Problem("manifest.not_your_mandate", "/body/principal"))
     if body.role not in {Role.GENERATOR, Role.TRANSPORTER, Role.TREATMENT_FACILITY}:
         problems.append(Problem("manifest.role_not_given", "/body/role"))
-    if reads.one(ORGANISATION, party=body.agent) is None:
-        problems.append(Problem("manifest.party_unknown", "/body/agent"))
+    problems += entering.party_known(reads, body.agent, "/body/agent")
     if reads.one(MANDATE, mandate=body.mandate) is not None:
         problems.append(Problem("manifest.mandate_known_already", "/body/mandate"))
     refuse(problems)
@@ -111,8 +108,7 @@ def _numbers(
     problems = []
     if body.last < body.first:
         problems.append(Problem("manifest.period_empty", "/body/last"))
-    if reads.one(ORGANISATION, party=body.party) is None:
-        problems.append(Problem("manifest.party_unknown", "/body/party"))
+    problems += entering.party_known(reads, body.party, "/body/party")
     problems += [
         Problem("manifest.numbers_overlap", "/body/first", {"block": other["block"]})
         for other in reads.rows(NUMBER_BLOCK, issuer=body.issuer, year=body.year)
@@ -163,11 +159,8 @@ def _vehicle(
     problems += entering.period(body)
     problems += entering.party_known(reads, body.party, "/body/party", Role.GENERATOR)
     problems += rules.plate(body.plate, "/body/plate")
-    last = body.valid_to or date.max
-    for other in reads.rows(VEHICLE, plate=body.plate):
-        if body.valid_from <= (other["valid_to"] or date.max) and other["valid_from"] <= last:
-            problems.append(Problem("manifest.vehicle_entered_already", "/body/plate"))
-            break
+    if entering.meets(reads.rows(VEHICLE, plate=body.plate), body):
+        problems.append(Problem("manifest.vehicle_entered_already", "/body/plate"))
     refuse(problems)
     names = (
         "vehicle", "party", "plate", "gps_account", "payload_g", "valid_from", "valid_to", "document_sha256",

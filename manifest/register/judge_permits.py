@@ -10,18 +10,10 @@ from ledger.writing.changes import SEQ, Change, Insert, Put, Reads
 from manifest import rules
 from manifest.reference import Reference
 from manifest.register import entering
-from manifest.register.documents import (
-    PermitAmended,
-)
+from manifest.register.documents import PermitAmended
 from manifest.register.entering import Judges
 from manifest.register.events import ApprovalGranted, PermitGranted, PermitLine
-from manifest.views import (
-    APPROVAL,
-    ORGANISATION,
-    PERMIT,
-    PERMIT_LINE,
-    PERMIT_VEHICLE,
-)
+from manifest.views import APPROVAL, PERMIT, PERMIT_LINE, PERMIT_VEHICLE
 from manifest.vocabulary import Register, local_date
 
 
@@ -30,8 +22,7 @@ def _permit(
 ) -> list[Change]:
     confirmed, problems = entering.word_of(event, [body.party], body.document_sha256, "/body/party")
     problems += entering.period(body)
-    if reads.one(ORGANISATION, party=body.party) is None:
-        problems.append(Problem("manifest.party_unknown", "/body/party"))
+    problems += entering.party_known(reads, body.party, "/body/party")
     if reads.one(PERMIT, permit=body.permit) is not None:
         problems.append(Problem("manifest.permit_known_already", "/body/permit"))
     on = max(body.valid_from, min(body.valid_to, local_date(event.occurred_at)))
@@ -54,8 +45,7 @@ def _approval(
     confirmed, problems = entering.word_of(event, both, body.document_sha256, "/body/carrier")
     problems += entering.period(body)
     for name in ("carrier", "facility"):
-        if reads.one(ORGANISATION, party=getattr(body, name)) is None:
-            problems.append(Problem("manifest.party_unknown", f"/body/{name}"))
+        problems += entering.party_known(reads, getattr(body, name), f"/body/{name}")
     if reads.one(APPROVAL, approval=body.approval) is not None:
         problems.append(Problem("manifest.approval_known_already", "/body/approval"))
     refuse(problems)
@@ -78,8 +68,7 @@ def _amended(
     confirmed, problems = entering.word_of(event, [permit["party"]], body.document_sha256, "/body/permit")
     if (body.lines, body.vehicles, body.valid_to) == (None, None, None):
         problems.append(Problem("manifest.nothing_changes", "/body"))
-    if body.valid_to is not None and body.valid_to < body.valid_from:
-        problems.append(Problem("manifest.period_empty", "/body/valid_to"))
+    problems += entering.period(body)
     problems += _lines(body.lines or (), reference, body.valid_from)
     problems += _plates(body.vehicles or ())
     lines, vehicles = (reads.rows(table, permit=body.permit) for table in (PERMIT_LINE, PERMIT_VEHICLE))

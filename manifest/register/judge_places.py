@@ -1,4 +1,4 @@
-"""Judging places: sites and where they lie, zones, collection points, treatment lines."""
+"""Judging places: sites and where they lie, collection points, treatment lines."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -14,37 +14,20 @@ from manifest.reference import Reference, ReferenceRefused
 from manifest.register import entering
 from manifest.register.entering import Judges
 from manifest.register.events import SiteRegistered
+from manifest.register.judge_zones import zone_kind, zone_known
 from manifest.register.lookups import DISTRICTS_UNTIL, MAP_CHANGED_ON
-from manifest.register.places import (
-    CollectionPointOpened,
-    SitePlaced,
-    TreatmentLineSet,
-    ZoneAssessed,
-    ZoneChanged,
-    ZoneRegistered,
-)
-from manifest.register.views import (
-    COLLECTION_POINT,
-    PLACEMENT,
-    TREATMENT_LINE,
-    ZONE,
-    ZONE_ASSESSMENT,
-    ZONE_FACT,
-)
-from manifest.views import ORGANISATION, SITE
-from manifest.vocabulary import Register, Role, ZoneKind, local_date
+from manifest.register.places import CollectionPointOpened, SitePlaced, TreatmentLineSet
+from manifest.register.views import COLLECTION_POINT, PLACEMENT, TREATMENT_LINE
+from manifest.views import SITE
+from manifest.vocabulary import Register, Role, ZoneKind
 
-_VILLAGES = {ZoneKind.CRAFT_VILLAGE, ZoneKind.CRAFT_VILLAGE_CLUSTER}
 _PLACE = ("zone", "latitude_e6", "longitude_e6", "old_commune")
-_FACTS = ("status", "station", "station_meets_rules", "recognised", "counts_for_t1", "reporting_unit")
 
 
 def _site(
     reads: Reads, event: Event, body: SiteRegistered, _keys: tuple[Key, ...], reference: Reference
 ) -> list[Change]:
-    problems = []
-    if reads.one(ORGANISATION, party=body.party) is None:
-        problems.append(Problem("manifest.party_unknown", "/body/party"))
+    problems = list(entering.party_known(reads, body.party, "/body/party"))
     known = reads.one(SITE, site=body.site)
     if known is not None and known["party"] != body.party:
         problems.append(Problem("manifest.site_not_yours", "/body/party"))
@@ -95,7 +78,10 @@ def _placed(body: SiteRegistered | SitePlaced, reference: Reference) -> tuple[di
     The official table says where an old commune went on 01/07/2025. As a whole, it tells the new one; in
     parts, only who has measured the place can name it (decision C21).
     """
-    problems = list(_units(body, reference))
+    problems = [
+        *entering.area_known(reference, body.district, DISTRICTS_UNTIL, "/body/district"),
+        *entering.area_known(reference, body.commune, MAP_CHANGED_ON, "/body/commune"),
+    ]
     district, commune, split = body.district, body.commune, False
     if body.old_commune is not None:
         try:
@@ -119,16 +105,6 @@ def _placed(body: SiteRegistered | SitePlaced, reference: Reference) -> tuple[di
     return place | {"undetermined": split and commune is None}, problems
 
 
-def _units(body: SiteRegistered | SitePlaced, reference: Reference) -> Iterator[Problem]:
-    for name, on in (("district", DISTRICTS_UNTIL), ("commune", MAP_CHANGED_ON)):
-        code = getattr(body, name)
-        if code is not None:
-            try:
-                reference.area(code, on)
-            except ReferenceRefused as refused:
-                yield Problem(refused.code, f"/body/{name}", refused.facts)
-
-
 def _in_zone(reads: Reads, reference: Reference, zone: str | None, kind: ZoneKind) -> Iterator[Problem]:
     if zone is None:
         return
@@ -137,96 +113,6 @@ def _in_zone(reads: Reads, reference: Reference, zone: str | None, kind: ZoneKin
             yield Problem("manifest.zone_of_other_kind", "/body/zone_kind")
     except ReferenceRefused as refused:
         yield Problem(refused.code, "/body/zone", refused.facts)
-
-
-def zone_kind(reads: Reads, reference: Reference, zone: str) -> ZoneKind:
-    """Return the kind of a zone, by the ledger or else by the reference data; raise ReferenceRefused."""
-    row = reads.one(ZONE, zone=zone)
-    return reference.zone(zone).kind if row is None else ZoneKind(row["zone_kind"])
-
-
-def _zone(
-    reads: Reads, event: Event, body: ZoneRegistered, _keys: tuple[Key, ...], reference: Reference
-) -> list[Change]:
-    problems = list(entering.new(reads, Register.ZONE, body.zone))
-    listed = {zone.id: zone.kind for zone in reference.zones()}
-    if listed.get(body.zone, body.zone_kind) != body.zone_kind:
-        problems.append(Problem("manifest.zone_of_other_kind", "/body/zone_kind"))
-    if body.zone_kind is ZoneKind.OUTSIDE:
-        problems.append(Problem("manifest.zone_of_other_kind", "/body/zone_kind"))
-    units = [("/body/district", body.district, DISTRICTS_UNTIL)]
-    units += [(f"/body/communes/{n}", code, MAP_CHANGED_ON) for n, code in enumerate(body.communes)]
-    for path, code, on in units:
-        if code is not None:
-            try:
-                reference.area(code, on)
-            except ReferenceRefused as refused:
-                problems.append(Problem(refused.code, path, refused.facts))
-    refuse(problems)
-    confirmed = entering.by_authority(event)
-    row = {"zone": body.zone, "name": body.name, "district": body.district, "confirmed": confirmed}
-    row |= {"zone_kind": body.zone_kind.value, "communes": ",".join(body.communes)}
-    counts = _fact(body.zone, "counts_for_t1", body.counts_for_t1, confirmed=confirmed)
-    counts |= {"valid_from": date.min, "valid_to": None, "decision": None}
-    return [
-        Insert(ZONE, {**row, "seq": SEQ}),
-        Insert(ZONE_FACT, {**counts, "document_sha256": body.document_sha256}),
-        *entering.confirmation(event, Register.ZONE, body.zone, body.document_sha256),
-    ]
-
-
-def _fact(zone: str, fact: str, value: object, *, confirmed: bool) -> dict[str, Any]:
-    written = str(value).lower() if isinstance(value, bool) else str(value)
-    return {"zone": zone, "fact": fact, "value": written, "confirmed": confirmed, "seq": SEQ}
-
-
-def _zone_changed(
-    reads: Reads, event: Event, body: ZoneChanged, _keys: tuple[Key, ...], reference: Reference
-) -> list[Change]:
-    """Judge facts of a zone from a day on; the title of a craft village comes and goes by a decision."""
-    given = {name: value for name in _FACTS if (value := getattr(body, name)) is not None}
-    problems = list(_zone_known(reads, reference, body.zone, village=body.recognised is not None))
-    if not given:
-        problems.append(Problem("manifest.nothing_changes", "/body"))
-    if body.recognised is not None and body.decision is None:
-        problems.append(Problem("manifest.decision_missing", "/body/decision"))
-    problems += entering.party_known(reads, body.reporting_unit, "/body/reporting_unit")
-    refuse(problems)
-    known = reads.rows(ZONE_FACT, zone=body.zone)
-    changes: list[Change] = []
-    for name, value in given.items():
-        fact = _fact(body.zone, name, value, confirmed=entering.by_authority(event))
-        fact |= {"decision": body.decision, "document_sha256": body.document_sha256}
-        key = {"zone": fact.pop("zone"), "fact": fact.pop("fact")}
-        before = [row for row in known if row["fact"] == name]
-        changes += entering.supersede(before, ZONE_FACT, key, fact, body.valid_from)
-    return changes
-
-
-def _zone_known(reads: Reads, reference: Reference, zone: str, *, village: bool) -> Iterator[Problem]:
-    try:
-        kind = zone_kind(reads, reference, zone)
-    except ReferenceRefused as refused:
-        yield Problem(refused.code, "/body/zone", refused.facts)
-    else:
-        if village and kind not in _VILLAGES:
-            yield Problem("manifest.zone_no_village", "/body/zone")
-
-
-def _zone_assessed(
-    reads: Reads, event: Event, body: ZoneAssessed, _keys: tuple[Key, ...], reference: Reference
-) -> list[Change]:
-    problems = list(_zone_known(reads, reference, body.zone, village=True))
-    problems += rules.dates(
-        "/body/assessed_on", body.assessed_on, earliest=None, latest=local_date(event.occurred_at)
-    )
-    if reads.one(ZONE_ASSESSMENT, assessment=body.assessment) is not None:
-        facts = {"register": Register.ZONE.value}
-        problems.append(Problem("manifest.entry_known_already", "/body/assessment", facts))
-    refuse(problems)
-    names = ("assessment", "zone", "instrument", "assessed_on", "decision", "document_sha256")
-    row = {name: getattr(body, name) for name in names}
-    return [Insert(ZONE_ASSESSMENT, {**row, "verdict": body.verdict.value, "seq": SEQ})]
 
 
 def _collection_point(
@@ -241,7 +127,7 @@ def _collection_point(
     elif body.operator_is_generator and site["party"] != body.operator:
         problems.append(Problem("manifest.site_not_yours", "/body/site"))
     if body.zone is not None:
-        problems += _zone_known(reads, reference, body.zone, village=False)
+        problems += zone_known(reads, reference, body.zone, village=False)
     role = Role.GENERATOR if body.operator_is_generator else None
     problems += entering.party_known(reads, body.operator, "/body/operator", role)
     if body.operator_is_generator and body.operator is None:
@@ -283,9 +169,6 @@ def _treatment_line(
 JUDGES: Judges = {
     SiteRegistered: _site,
     SitePlaced: _site_placed,
-    ZoneRegistered: _zone,
-    ZoneChanged: _zone_changed,
-    ZoneAssessed: _zone_assessed,
     CollectionPointOpened: _collection_point,
     TreatmentLineSet: _treatment_line,
 }

@@ -83,11 +83,8 @@ def _suspended(
     if body.register is Register.ORGANISATION and not set(row["roles"].split(",")) <= _SUSPENDABLE:
         facts = {"register": body.register.value}
         problems.append(Problem("manifest.not_for_register", "/body/entry", facts))
-    last = body.valid_to or date.max
-    for other in reads.rows(SUSPENSION, kept_in=body.register.value, entry=body.entry):
-        if other["valid_from"] <= last and body.valid_from <= (other["valid_to"] or date.max):
-            problems.append(Problem("manifest.suspended_already", "/body/valid_from"))
-            break
+    if entering.meets(reads.rows(SUSPENSION, kept_in=body.register.value, entry=body.entry), body):
+        problems.append(Problem("manifest.suspended_already", "/body/valid_from"))
     refuse(problems)
     told = {name: getattr(body, name) for name in ("entry", "valid_from", "valid_to", "reason")}
     told |= {"kept_in": body.register.value, "seq": SEQ}
