@@ -158,11 +158,13 @@ class Replay:
                 self.reads.apply(change, {SEQ: stored.seq, RECORDED_AT: stored.recorded_at})
         finally:
             # Keys and streams are the ledger's own: they stand whether or not the act was allowed.
-            self._learn(event, stored.seq)
+            self._learn(event, stored)
 
-    def _learn(self, event: Event, seq: int) -> None:
+    def _learn(self, event: Event, stored: StoredEntry) -> None:
+        seq = stored.seq
         self._ring.learn(event, seq)
-        self.reads.tables[STREAM.name].put({"stream": event.stream, "name": event.stream})
+        head = {"head": stored.envelope_hash}
+        self.reads.tables[STREAM.name].put({"stream": event.stream, "name": event.stream, **head})
         for kid in [*(key.kid for key in introduced(event, seq)), ended(event)]:
             if kid is not None and (key := self._ring.get(kid)) is not None:
                 self.reads.tables[KEY.name].put(

@@ -55,7 +55,12 @@ class Envelope:
     @property
     def hash(self) -> str:
         """The envelope hash that the next event of the stream names, lower-case hex."""
-        return hashlib.sha256(ENVELOPE_TAG + self.to_bytes()).hexdigest()
+        return envelope_hash(self.to_bytes())
+
+
+def envelope_hash(envelope: bytes) -> str:
+    """Return the hash of an envelope's bytes, lower-case hex."""
+    return hashlib.sha256(ENVELOPE_TAG + envelope).hexdigest()
 
 
 def parse_envelope(data: bytes) -> Envelope:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from ledger.format.entry import Envelope, entry_hash, header_bytes, parse_envelope
+from ledger.format.entry import Envelope, entry_hash, envelope_hash, header_bytes, parse_envelope
 from ledger.format.packing import unpack
 from ledger.format.tiles import HASH_BYTES, TILE_WIDTH
 from ledger.storage.db import Reader, Row
@@ -267,6 +267,11 @@ class StoredEntry:
     def envelope(self) -> Envelope:
         """The envelope; raises Malformed when the bytes are not one."""
         return parse_envelope(self.signatures + self.event)
+
+    @property
+    def envelope_hash(self) -> str:
+        """The hash of the envelope as it is stored."""
+        return envelope_hash(self.signatures + self.event)
 
     @property
     def data(self) -> bytes:

@@ -189,6 +189,7 @@ class Incremental(Fast):
         self._proved: set[tuple[int, int]] = set()
         self._stored: dict[tuple[int, int], bytes] = {}
         self._tails: dict[int, tuple[int, str]] = {}  # of the streams touched
+        self._named: set[int] = set()  # positions of old entries that new acts go back to
         self._names: dict[int, str] = {}  # of the new ones
         self.rewritten = False
 
@@ -237,6 +238,9 @@ class Incremental(Fast):
         self.last_hash = last_hash
         self._tiles(size)
         self._rows(size)
+        for seq in sorted(self._named):
+            self._under_root(0, seq // TILE_WIDTH)
+            self._numbers.range(seq, seq + 1)
         for tile in self._audited:
             start, stop = tile * TILE_WIDTH, min((tile + 1) * TILE_WIDTH, self._old)
             if 0 <= start < stop:
@@ -281,6 +285,7 @@ class Incremental(Fast):
         for (level, tile), row in grow(self.read, done.start, leaves).items():
             demand(self.read(level, tile).startswith(row.hashes))
         self._merge(done)
+        self._named |= {seq for seq in done.named if seq < self._old}
         if self._progress is not None:
             self._progress(done.stop - self._old, size - self._old)
 

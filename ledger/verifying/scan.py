@@ -20,7 +20,7 @@ from itertools import chain
 from operator import le
 from typing import Any, Protocol
 
-from ledger.format.entry import ENVELOPE_TAG, MAX_ENTRY_BYTES, parse_envelope
+from ledger.format.entry import ENVELOPE_TAG, MAX_ENTRY_BYTES, envelope_hash, parse_envelope
 from ledger.format.entry import TAG as ENTRY_TAG
 from ledger.format.event import parse, sole_actor
 from ledger.format.keys import Key, check_signatures
@@ -74,6 +74,10 @@ class Source(Protocol):
         """Yield stream, stream_seq, signatures and event of the entries before ``seq`` at these places."""
         ...
 
+    def past(self, stream: int, start: int, stop: int, seq: int) -> Iterable[Row]:
+        """Yield seq, signatures and event of a stream's entries before ``seq``, at places [start, stop)."""
+        ...
+
     def leaves(self, start: int, stop: int) -> bytes:
         """Return the stored leaf hashes of [start, stop), joined."""
         ...
@@ -102,15 +106,19 @@ class Scanned:
     special: list[tuple[int, bytes]] = field(default_factory=list)  # position and envelope
     promised: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)  # position and commitments
     counted: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    named: list[int] = field(default_factory=list)  # positions that acts signed offline go back to
     signatures: int = 0
 
 
 class _Stream:
     """A stream within a range: how an event that goes on with it ends."""
 
-    __slots__ = ("back", "events", "head", "length", "prefix")
+    __slots__ = ("back", "events", "head", "known", "length", "past", "prefix")
 
     def __init__(self, prefix: bytes, length: int) -> None:
+        # By envelope hash, the positions of the first ``known`` events: only where an act goes back.
+        self.past: dict[str, int] = {}
+        self.known = 0
         self.prefix = prefix
         self.back = len(prefix) + 2 * HASH_BYTES + len(_END)  # so far before the end it begins
         self.length = length
@@ -197,7 +205,7 @@ class Scan:
         """Check each row's numbers against its event, and that streams go on."""
         idems: list[bytes] = []
         stored: list[bytes] = []
-        unseen: dict[tuple[int, int], tuple[bytes, bytes]] = {}
+        unseen: dict[tuple[int, int], bytes] = {}
         actors, signed = self._actors, self._signatures
         for seq, _, number, stream_seq, key, idem, _, head, event in rows:
             stream = streams.get(number)
@@ -212,6 +220,7 @@ class Scan:
                 stream.length == stream_seq
                 and (
                     event.endswith(stream.prefix + stream.head + _END)
+                    or self._goes_back(done, seq, (number, stream_seq), stream, event)
                     if signed
                     else event.startswith(stream.prefix, len(event) - stream.back)
                 )
@@ -237,7 +246,7 @@ class Scan:
                 done.promised.append((seq, tuple(hashed.decode() for hashed in named)))
         _demand(set(map(len, stored)) == {_IDEM_BYTES})
         _same_idems(b"".join(idems), b"".join(stored), len(rows))
-        self._known_before(place, unseen)
+        self._known_before(done, place, streams, unseen)
 
     def _is_first(self, key: int, event: bytes) -> bool:
         found = _COUNTING.match(event)
@@ -249,7 +258,7 @@ class Scan:
         number: int,
         stream_seq: int,
         event: bytes,
-        unseen: dict[tuple[int, int], tuple[bytes, bytes]],
+        unseen: dict[tuple[int, int], bytes],
     ) -> _Stream:
         """Take up a stream at its first event in the range; where it stood before is asked for later."""
         found = _TAIL.search(event, max(len(event) - 400, 0))
@@ -260,21 +269,49 @@ class Scan:
         if prev is None:
             done.begun.append((number, name))
         else:
-            unseen[number, stream_seq - 1] = (name, prev)
+            unseen[number, stream_seq - 1] = event
         prefix = b',"origin":"%b","stream":"%b","stream_prev":"' % (self._origin, name)
         return _Stream(prefix, stream_seq)
 
-    def _known_before(self, place: int, unseen: dict[tuple[int, int], tuple[bytes, bytes]]) -> None:
+    def _known_before(
+        self,
+        done: Scanned,
+        place: int,
+        streams: Mapping[int, _Stream],
+        unseen: dict[tuple[int, int], bytes],
+    ) -> None:
         """Look the last events of streams up that were there before the range."""
         places = list(unseen)
         for start in range(0, len(places), 200):
             for number, stream_seq, head, event in self._source.before(places[start : start + 200], place):
-                name, prev = unseen.pop((number, stream_seq), (b"", b""))
-                found = _TAIL.search(event, max(len(event) - 400, 0))
-                _demand(found is not None and found[2] == name)
+                ours, stream = unseen.pop((number, stream_seq), b""), streams[number]
+                _demand(_name_of(event) == _name_of(ours))
                 if self._signatures:
-                    _demand(sha256(ENVELOPE_TAG + head + event).hexdigest().encode() == prev)
+                    known = envelope_hash(head + event).encode()
+                    follows = ours.endswith(stream.prefix + known + _END)
+                    at = (number, stream_seq + 1)
+                    _demand(follows or self._goes_back(done, place, at, stream, ours))
         _demand(not unseen)
+
+    def _goes_back(
+        self, done: Scanned, seq: int, place: tuple[int, int], stream: _Stream, event: bytes
+    ) -> bool:
+        """Tell whether an event that does not name the last of its stream may name the one that it does.
+
+        It has to be signed offline and the other an earlier event of the stream: such acts are few, and only
+        for them are the events before looked up.
+        """
+        number, stream_seq = place
+        _demand(event.startswith(stream.prefix, len(event) - stream.back))
+        if stream.known < stream_seq:
+            for at, head, earlier in self._source.past(number, stream.known, stream_seq, seq):
+                _demand(_name_of(earlier) == _name_of(event))
+                stream.past[envelope_hash(head + earlier)] = at
+            stream.known = stream_seq
+        act = parse(event)
+        found = stream.past.get(act.stream_prev or "", seq)
+        done.named.append(found)
+        return act.offline and found < seq
 
     # Every signature.
 
@@ -332,6 +369,12 @@ class Scan:
             return key if key is not None and key.since <= seq else None
 
         return known
+
+
+def _name_of(event: bytes) -> bytes | None:
+    """Return the name of an event's stream, by its end."""
+    found = _TAIL.search(event, max(len(event) - 400, 0))
+    return found[2] if found is not None and found.end() == len(event) else None
 
 
 def _second_text(second: int) -> str:

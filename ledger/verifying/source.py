@@ -64,6 +64,16 @@ class SqliteSource:
                 for number, stream_seq, kept, event in cursor.execute(query, (self._log, *place, seq)):
                     yield number, stream_seq, unpack(kept, len(event)), event
 
+    def past(self, stream: int, start: int, stop: int, seq: int) -> Iterable[Row]:
+        """Yield what stands at the places [start, stop) of a stream before a position."""
+        query = f"""
+            SELECT seq, {_two("length")} FROM ledger_entry
+            WHERE log = ? AND stream = ? AND stream_seq >= ? AND stream_seq < ? AND seq < ?
+        """  # noqa: S608  our own names
+        with closing(self._connection.execute(query, (self._log, stream, start, stop, seq))) as found:
+            for at, kept, event in found:
+                yield at, unpack(kept, len(event)), event
+
     def standing(self, places: Sequence[tuple[int, int]], seq: int) -> Iterable[Row]:
         """Yield stream, stream_seq and seq of what stands at places of streams, or later, before ``seq``."""
         query = """
@@ -120,6 +130,15 @@ class PostgresSource:
         streams, numbers = [place[0] for place in places], [place[1] for place in places]
         found = self._cursor.execute(query, (streams, numbers, self._log, seq)).fetchall()
         return [(stream, at, unpack(kept, len(event)), event) for stream, at, kept, event in found]
+
+    def past(self, stream: int, start: int, stop: int, seq: int) -> Iterable[Row]:
+        """Yield what stands at the places [start, stop) of a stream before a position."""
+        query = f"""
+            SELECT seq, {_two("octet_length")} FROM ledger_entry
+            WHERE log = %s AND stream = %s AND stream_seq >= %s AND stream_seq < %s AND seq < %s
+        """  # noqa: S608  our own names
+        found = self._cursor.execute(query, (self._log, stream, start, stop, seq)).fetchall()
+        return [(at, unpack(kept, len(event)), event) for at, kept, event in found]
 
     def standing(self, places: Sequence[tuple[int, int]], seq: int) -> Iterable[Row]:
         """Yield stream, stream_seq and seq of what stands at places of streams, or later, before ``seq``."""

@@ -6,7 +6,7 @@ one damaged entry is named once.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
@@ -26,6 +26,7 @@ from ledger.storage.predecessor import Predecessor, predecessor
 _TABLES = (
     "PRAGMA journal_mode = OFF",
     "CREATE TABLE stream (name TEXT PRIMARY KEY, head TEXT) WITHOUT ROWID",
+    "CREATE TABLE past (name TEXT, envelope TEXT)",  # every event of every stream; indexed once it is asked
     "CREATE TABLE idem (used BLOB PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE promised (commitment TEXT PRIMARY KEY) WITHOUT ROWID",
     "BEGIN",  # never committed: nobody reads it later
@@ -65,6 +66,7 @@ class Succession:
         self._damaged = False
         self._before: set[str] = {ZERO}  # what the next entry may name: hash of the bytes before, stored leaf
         self._last_time = ""
+        self._past_indexed = False
         self._base = sqlite3.connect("", isolation_level=None)
 
     def __enter__(self) -> Self:
@@ -138,7 +140,7 @@ class Succession:
             check_roots(event, keys, self._ring.ended_at)
         except Refused as error:
             if not (self._damaged and error.code == "ledger.key_unknown"):
-                self.findings.add(seq, error.code, error.problems[0].path)
+                self.findings.add(seq, error.code, error.problems[0].detail)
             return False
         self.signatures += len(keys)
         return True
@@ -195,6 +197,7 @@ class Succession:
                 if not left.has_root(kid):
                     self.findings.add(0, "ledger.root_keys_missing", kid)
             self._base.executemany("INSERT INTO stream VALUES (?, ?)", left.streams())
+            self._base.executemany("INSERT INTO past VALUES (?, ?)", left.past())
             self._damaged = left.damaged
 
     @property
@@ -215,6 +218,10 @@ class Succession:
         """Return name and head of every stream."""
         return self._base.execute("SELECT name, head FROM stream").fetchall()
 
+    def past(self) -> Iterator[tuple[str, str]]:
+        """Yield name and envelope hash of every event in its stream."""
+        yield from self._base.execute("SELECT name, envelope FROM past")
+
     def check_log_keys(self) -> None:
         """Compare the trust file, made at whatever time, with the sets of log keys that there were."""
         if self._log_key_sets and set(self._trust.log_keys) not in self._log_key_sets:
@@ -223,11 +230,26 @@ class Succession:
     def _place(self, seq: int, entry: Entry, event: Event) -> None:
         run = self._base.execute
         row = run("SELECT head FROM stream WHERE name = ?", (event.stream,)).fetchone()
-        if event.stream_prev != (row and row[0]) and not self._damaged:
+        follows = event.stream_prev == (row and row[0]) or (event.offline and self._is_past(event))
+        if not follows and not self._damaged:
             self.findings.add(seq, "ledger.stream_broken", event.stream)
-        run("REPLACE INTO stream VALUES (?, ?)", (event.stream, entry.envelope.hash))
+        here = (event.stream, entry.envelope.hash)
+        run("REPLACE INTO stream VALUES (?, ?)", here)
+        run("INSERT INTO past VALUES (?, ?)", here)
         used = bytes.fromhex(event.actors[0].kid + event.idem.replace("-", ""))
         if run("INSERT OR IGNORE INTO idem VALUES (?)", (used,)).rowcount == 0:
             self.findings.add(seq, "ledger.idem_repeated")
         promised = [(value,) for value in event.commitments.values()]
         self._base.executemany("INSERT OR IGNORE INTO promised VALUES (?)", promised)
+
+    def _is_past(self, event: Event) -> bool:
+        """Tell whether what an event names is an earlier event of its stream."""
+        if not self._past_indexed:
+            # Few logs are ever asked, and the rows of all others are only added at the end.
+            self._base.execute("CREATE INDEX past_envelope ON past (envelope, name)")
+            self._past_indexed = True
+        asked = (event.stream_prev, event.stream)
+        return (
+            self._base.execute("SELECT 1 FROM past WHERE envelope = ? AND name = ?", asked).fetchone()
+            is not None
+        )

@@ -4,8 +4,8 @@
 2. Each entry: positions are dense, the bytes hash to the stored leaf and parse exactly, header and row agree
    on log and position, ``prev`` is the leaf before, and time never runs back.
 3. Each number beside the bytes says what the bytes say.
-4. Each signature holds under a key active at that position; each event continues its stream; no ``idem``
-   of a key comes twice.
+4. Each signature holds under a key active at that position; each event continues its stream, at the head
+   or, signed offline, at any earlier event of it; no ``idem`` of a key comes twice.
 5. The tables that follow from the entries are what a replay gives, no row belongs to a log that is not
    there, the fences stand word for word, and nothing but plain tables answers; indices hold what the
    tables do.

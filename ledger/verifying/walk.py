@@ -7,7 +7,7 @@ beside it, so that one change is one finding and not a thousand.
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -56,6 +56,7 @@ from ledger.storage.store import (
     VAULT,
 )
 from ledger.types import ms_text, to_ms
+from ledger.verifying.ancestors import earlier
 from ledger.verifying.leaves import Leaves
 from ledger.writing.registered import key_of
 
@@ -67,12 +68,19 @@ KEY_COLUMNS = ("kid", "party", "algorithm", "custody", "public_key", "since", "u
 
 @dataclass(slots=True)
 class Stream:
-    """A stream as replayed; ``lost`` is how many entries had been lost when it last moved."""
+    """A stream as replayed; ``lost`` is how many entries had been lost when it last moved.
+
+    ``torn`` tells that some of its own were. ``past`` has the hashes of its events once one was asked for;
+    ``strays`` are those that stand under another stream's number.
+    """
 
     number: int
     length: int
     head: str
     lost: int
+    torn: bool = False
+    past: set[str] | None = None
+    strays: set[str] = field(default_factory=set)
 
 
 _NEW = Stream(-1, 0, "", 0)
@@ -335,7 +343,9 @@ class Walk:
         if sound or seq == 0:
             return True
         stream = self.streams.get(event.stream)
-        return lone and event.stream_prev == (stream.head if stream else None)
+        if stream is None:
+            return lone and event.stream_prev is None
+        return lone and (event.stream_prev == stream.head or self._goes_back(seq, event, stream))
 
     def _header(self, seq: int, entry: Entry, before: bytes, *, sound: bool) -> None:
         if entry.seq != seq:
@@ -388,7 +398,9 @@ class Walk:
         if stream is None:
             stream = self.streams[event.stream] = Stream(self._new_stream(number), 0, "", 0)
         skipped = self._skipped(stream_seq, stream.length, stream.lost)
-        if not skipped and event.stream_prev != (stream.head or None):
+        stream.torn = stream.torn or skipped > 0
+        follows = event.stream_prev == (stream.head or None) or self._goes_back(seq, event, stream)
+        if not skipped and not follows:
             self.add(seq, "ledger.stream_broken", event.stream)
         stream.length += skipped
         for name, found, expected in (
@@ -401,6 +413,21 @@ class Walk:
                 self.add(seq, "ledger.column_mismatch", name)
         stream.length += 1
         stream.head, stream.lost = envelope.hash, self.lost
+        if number != stream.number:
+            stream.strays.add(stream.head)
+        if stream.past is not None:
+            stream.past.add(stream.head)
+
+    def _goes_back(self, seq: int, event: Event, stream: Stream) -> bool:
+        """Tell whether an act that was signed offline names an earlier event of its stream.
+
+        Where events of the stream are lost, it may be one of them.
+        """
+        if not event.offline or event.stream_prev is None:
+            return False
+        if stream.past is None:
+            stream.past = earlier(self.reader, self.log, event.stream, stream.number, seq) | stream.strays
+        return stream.torn or event.stream_prev in stream.past
 
     def _new_stream(self, found: Any) -> int:
         """Return the next number, or the one beside the bytes where lost entries may have begun streams."""
@@ -428,7 +455,7 @@ class Walk:
                 if key is None or key.until is not None:
                     raise NotAllowed(Problem("ledger.key_unknown", "/body/kid"))
         except Refused as error:
-            self.add(seq, error.code, error.problems[0].path)
+            self.add(seq, error.code, error.problems[0].detail)
             return False
         self.signatures += len(keys)
         return True
@@ -437,7 +464,7 @@ class Walk:
         try:
             self.promises.learn(event, seq)
         except Malformed as error:
-            self.add(seq, error.code, error.problems[0].path)
+            self.add(seq, error.code, error.problems[0].detail)
 
     def _learn(self, event: Event, seq: int) -> None:
         try:
@@ -457,7 +484,7 @@ class Walk:
             self.log_keys.learn(event, seq)
         except Refused as error:
             if event.kind != OPENED:
-                self.add(seq, error.code, error.problems[0].path)
+                self.add(seq, error.code, error.problems[0].detail)
         self._know_log_keys(seq)
         if event.kind == OPENED and seq == 0:
             self._opening(event)

@@ -225,11 +225,25 @@ class Ledger:
         return Appended(found.seq, leaf, row["recorded_at"], found.envelope.hash, repeated=True)
 
 
+def _goes_back(reads: Reads, event: Event) -> bool:
+    """Tell whether an event was signed offline, on an earlier event of its stream than the last one.
+
+    What stands there stands for good, so that the head, which is in the read set, is all that may move.
+    """
+    if not event.offline or event.stream_prev is None:
+        return False
+    return any(one.envelope_hash == event.stream_prev for one in reads.stream(event.stream))
+
+
 def _check_place(reads: Reads, event: Event) -> tuple[int, int] | None:
-    """Return number and length of the event's stream, None for one that it begins."""
+    """Return number and length of the event's stream, None for one that it begins.
+
+    An event names the head of its stream; one that was signed offline may name any event of it, and whether
+    it may stand after those since then is the judge's to say.
+    """
     stream = reads.one(STREAM, name=event.stream)
     head = None if stream is None else stream["head"]
-    if event.stream_prev != head:
+    if event.stream_prev != head and not _goes_back(reads, event):
         raise Conflict(Problem("ledger.stale_stream", "/stream_prev", {"head": head or "null"}))
     if (kid := ended(event)) is not None:
         key = find_key(reads, kid)

@@ -110,6 +110,12 @@ def good() -> Iterator[Case]:
     yield Case("continued", why, _with_before(continued()), before=True, exit=0)
     files = _with_before(continued("2026-03-02T01:02:00.000Z"))
     yield Case("continued-in-time", "an act for the old name at the last moment", files, before=True, exit=0)
+    why = "acts signed offline: two on the first note, one on one of these, then one on the head"
+    yield Case("stream-goes-back", why, gone_back().files(), exit=0)
+    goes_on = continued()
+    goes_on.late(short(5).envelope_hash(2))
+    why = "signed offline on a note of the log before"
+    yield Case("continued-goes-back", why, _with_before(goes_on), before=True, exit=0)
     rotated = short(3).rotate_log_key()
     why = "signed by a log key that took over; the trust file knows the first one"
     yield Case("log-key-rotated", why, rotated.files(rotated.checkpoint(), keys=(LOG_KEY,)), exit=0)
@@ -119,6 +125,15 @@ def good() -> Iterator[Case]:
     padded = short().files()
     padded["tile/0/000"] = padded.pop(TILE) + bytes(250 * 32)
     yield Case("full-tile-for-partial", "the full tile stands in for the partial one", padded, exit=0)
+
+
+def gone_back() -> Log:
+    """Return a log of ten entries in which acts that were signed offline stand after later ones."""
+    log = short()
+    first = log.envelope_hash(2)
+    log.late(first).late(first)
+    log.late(log.envelope_hash(6))
+    return log.note("at the head", event={"offline": True}).note("and on")
 
 
 def continued(
@@ -330,6 +345,43 @@ def _made_wrong() -> Iterator[Case]:
         "begins a stream that has begun",
         "ledger.stream_broken",
         n3=lambda log: log.note("two", event={"stream_prev": None}),
+    )
+    yield made(
+        "stream-goes-back-online",
+        "names the note before the last one, and was not signed offline",
+        "ledger.stream_broken",
+        4,
+        n4=lambda log: log.note("three", event={"stream_prev": log.envelope_hash(2)}),
+    )
+    yield made(
+        "stream-goes-back-to-nothing",
+        "signed offline, and begins a stream that has begun",
+        "ledger.stream_broken",
+        n3=lambda log: log.late(None),
+    )
+    yield made(
+        "stream-goes-back-to-nobody",
+        "signed offline on an envelope that is not in the log",
+        "ledger.stream_broken",
+        n3=lambda log: log.late("ab" * 32),
+    )
+    yield made(
+        "stream-goes-back-elsewhere",
+        "signed offline on an envelope of another stream",
+        "ledger.stream_broken",
+        n3=lambda log: log.late(log.envelope_hash(1)),
+    )
+    yield made(
+        "stream-begun-by-going-back",
+        "signed offline on an envelope of another stream, as the first of its own",
+        "ledger.stream_broken",
+        n3=lambda log: log.late(log.envelope_hash(2), stream="other"),
+    )
+    yield made(
+        "stream-goes-back-to-itself",
+        "signed offline on an envelope that comes only later",
+        "ledger.stream_broken",
+        n3=_on_a_later_one,
     )
     yield made(
         "idem-repeated",
@@ -782,6 +834,17 @@ def _wrong_headers() -> Iterator[Case]:
     yield Case("line-longest", "8,192 characters", log.files(), "ledger.signature_scheme_unsupported", 3)
 
 
+def _on_a_later_one(log: Log) -> Log:
+    """Append an act on an envelope that is recorded next, which whoever has signed it may well know."""
+    later = Log(entries=list(log.entries), heads=dict(log.heads))
+    # Its number and its hash stay the same when one act comes in before it.
+    fixed = {"idem": "019c0000-0000-7000-8000-000000000099", "occurred_at": time_text(START)}
+    on_first = {"offline": True, "stream_prev": log.envelope_hash(2)} | fixed
+    later.note("later", event=on_first)
+    log.late(later.envelope_hash(3))
+    return log.note("later", event=on_first)
+
+
 def _longer(envelope: bytes) -> bytes:
     head, _, event = envelope.partition(b"\n\n")
     return head.replace(b"len %d" % len(event), b"len %d" % (len(event) + 1)) + b"\n\n" + event
@@ -877,6 +940,15 @@ def _wrong_predecessors() -> Iterator[Case]:
         "a key neither has",
         _with_before(unknown),
         "ledger.key_unknown",
+        3,
+        before=True,
+    )
+    elsewhere = continued().late(short().envelope_hash(5))
+    yield Case(
+        "predecessor-goes-back-to-what-is-lost",
+        "signed offline on a note that did not survive",
+        _with_before(elsewhere),
+        "ledger.stream_broken",
         3,
         before=True,
     )

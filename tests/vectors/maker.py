@@ -357,6 +357,15 @@ class Log:
         self.pens = (pen,)
         return self
 
+    def envelope_hash(self, index: int) -> str:
+        """Return the envelope hash of an entry."""
+        envelope = self.entries[index].split(b"\n", 5)[5]
+        return hashlib.sha256(b"ctnh-envelope-v1\n" + envelope).hexdigest()
+
+    def late(self, named: str | None, *, stream: str = "notes", **odd: Any) -> "Log":
+        """Append a note that was signed offline, on the envelope of that hash."""
+        return self.note("late", stream=stream, event={"offline": True, "stream_prev": named}, **odd)
+
     def commitment(self, value: str) -> str:
         """Return the commitment of a value, with a salt made from it."""
         salt = hashlib.sha256(value.encode()).digest()

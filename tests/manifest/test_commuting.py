@@ -1,0 +1,317 @@
+"""Acts that arrive late: the table, the property behind it, and what the judge makes of it."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from manifest import events as e
+from manifest.body import Body
+from manifest.cases import events as c
+from manifest.cases.parts import LineMoved, LineReceived
+from manifest.commuting import COMMUTES
+from manifest.consignment import Manifest
+from manifest.correcting.events import CorrectionRequested, CorrectionWithdrawn
+from manifest.events import MANIFEST_EVENTS
+from manifest.lifecycle import LATE, TRANSITIONS
+from manifest.replay import Replay
+from manifest.vocabulary import CorrectedField, Packaging, Role, Status
+from tests.factories import some
+from tests.manifest.cases.helpers import by
+from tests.manifest.conftest import world_on
+from tests.manifest.worlds import stage
+from tests.manifest.worlds.correcting_player import Player
+from tests.manifest.worlds.either import Signed, gone_on, in_either_order, replayed
+from tests.manifest.worlds.lot_player import Move
+from tests.world import (
+    AUTHORITY,
+    CARRIER,
+    FACILITY,
+    GENERATOR,
+    OTHER_CODE,
+    OTHER_FACILITY,
+    PLATE,
+    World,
+    line,
+)
+
+OTHER_PLATE, THIRD_PLATE = stage.PLATES[1:]
+# The table in words, written by hand: who comes late, and after what.
+OFFICE = "correction_requested correction_declined correction_withdrawn"
+ROAD = "handed_over transshipped arrived weighed accepted refused"
+INSIDE = "returned treated forwarded received_second storage_notified completed exported disposal_certified"
+WORDS = f"""
+handed_over: arrived weighed {OFFICE}
+transshipped: transshipped arrived {OFFICE}
+arrived: handed_over arrived {OFFICE}
+weighed: {OFFICE}
+accepted: {OFFICE}
+refused: {OFFICE}
+returned: treated completed forwarded returned storage_notified {OFFICE}
+treated: returned forwarded received_second storage_notified {OFFICE}
+forwarded: treated returned forwarded storage_notified {OFFICE}
+received_second: treated storage_notified {OFFICE}
+storage_notified: treated returned forwarded received_second {OFFICE}
+completed: returned {OFFICE}
+exported: {OFFICE}
+disposal_certified: {OFFICE}
+correction_declined: {ROAD} {INSIDE} correction_requested
+correction_withdrawn: {ROAD} {INSIDE} correction_requested
+correction_requested: {ROAD} {INSIDE} correction_declined correction_withdrawn
+"""
+
+
+def named(kind: type[Body]) -> str:
+    return kind.kind.removeprefix("manifest.").removesuffix(".v1")
+
+
+def test_the_table_says_what_the_words_say() -> None:
+    said = {
+        late: set(since.split())
+        for late, _, since in (row.partition(":") for row in WORDS.split("\n") if row)
+    }
+    assert {named(late): {named(one) for one in since} for late, since in COMMUTES.items()} == said
+
+
+def test_every_kind_of_the_table_is_an_act_of_a_manifest() -> None:
+    known = {*COMMUTES, *(one for since in COMMUTES.values() for one in since)}
+    assert known <= set(MANIFEST_EVENTS)
+    # What begins a manifest, ends it early, or is said of what stands there now, never comes late.
+    assert not known & {e.Registered, e.Cancelled, e.CorrectionProposed, e.CorrectionConsented}
+
+
+def test_a_late_act_moves_nothing() -> None:
+    assert all(at is to for (at, _), to in LATE.items())
+    assert not LATE.keys() & TRANSITIONS.keys()
+    assert all(act in COMMUTES for _, act in LATE)
+
+
+class Bases:
+    """One log with a manifest in each state from which two acts may come."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.manifests: dict[str, str] = {}
+        two = (line(1, mass_g=6_000), line(2, mass_g=4_000, code=OTHER_CODE))
+        second = stage.CASES["second"]
+        w = world
+
+        def moved(from_plate: str, to_plate: str, *grams: int) -> World:
+            items = tuple(LineMoved(line=n, mass_g=g) for n, g in enumerate(grams, start=1) if g)
+            body = c.Transshipped(from_plate=from_plate, to_plate=to_plate, lines=items)
+            w.act(body, (CARRIER, Role.TRANSPORTER), stream=w.manifest)
+            return w
+
+        def on_the_road() -> World:
+            return w.register(*two).hand_over()
+
+        def accepted(refused_g: int = 1_000) -> World:
+            return (
+                on_the_road().arrive().weigh(6_000, 4_000).accept((6_000 - refused_g, refused_g), (4_000, 0))
+            )
+
+        def forwarded(*lines: int, taker: str = FACILITY) -> World:
+            body = c.Forwarded(facility=OTHER_FACILITY, taker=taker, vehicle_plate=PLATE, lines=lines)
+            parties = dict.fromkeys((FACILITY, taker))
+            w.act(body, *((one, Role.TREATMENT_FACILITY) for one in parties), stream=w.manifest)
+            return w
+
+        def repacked() -> None:
+            drums = (e.Packages(kind=Packaging.DRUM, count=3),)
+            w.propose(GENERATOR, field=CorrectedField.PACKAGES, packages=drums)
+
+        def for_two() -> World:
+            w.register(*two, line(3, mass_g=900, code=OTHER_CODE), **second)
+            w.hand_over(taker=FACILITY).arrive().weigh(6_000, 4_000, 900)
+            return w.accept((5_000, 1_000), (4_000, 0), (900, 0))
+
+        plays: dict[str, Callable[[], object]] = {
+            "registered": lambda: w.register(*two),
+            "on the road": on_the_road,
+            "on the road, two may carry": lambda: w.register(*two, **stage.CASES["carriers"]).hand_over(),
+            "in three vehicles": lambda: (
+                on_the_road(), moved(PLATE, OTHER_PLATE, 3_000, 2_000), moved(PLATE, THIRD_PLATE, 1_000, 500)
+            ),
+            "in two vehicles": lambda: (on_the_road(), moved(PLATE, OTHER_PLATE, 2_000, 2_000)),
+            "one of three at the gate": lambda: (
+                on_the_road(), moved(PLATE, OTHER_PLATE, 3_000, 2_000), moved(PLATE, THIRD_PLATE, 1_000, 500),
+                w.arrive(),
+            ),
+            "at the gate": lambda: on_the_road().arrive(),
+            "weighed": lambda: on_the_road().arrive().weigh(6_000, 4_000),
+            "accepted": accepted,
+            "refused": lambda: on_the_road().arrive().refuse(),
+            "in treatment": lambda: accepted().treat(1_000),
+            "nearly done": lambda: accepted().treat(5_000).treat(4_000, 2),
+            "done": lambda: accepted().treat(5_000).treat(4_000, 2).complete(),
+            "for a second": for_two,
+            "for a second, what was refused is back": lambda: for_two().give_back(FACILITY),
+            "for a second, to be corrected": lambda: (
+                for_two().give_back(FACILITY), forwarded(2), w.propose(line=3, net_g=890)
+            ),
+            "for a second, to be corrected at once": lambda: (
+                for_two().give_back(FACILITY), w.propose(line=3, net_g=890)
+            ),
+            "nearly done, to be corrected": lambda: (
+                accepted().treat(5_000).treat(4_000, 2),
+                w.propose(field=CorrectedField.TREATED, line=None, part=1, mass_g=4_900),
+            ),
+            "abroad, to be corrected": lambda: (
+                w.register(*two, **stage.CASES["export"]).hand_over(), repacked()
+            ),
+            "at the gate, to be corrected": lambda: (on_the_road().arrive(), repacked()),
+            "weighed, to be corrected": lambda: (
+                on_the_road().arrive().weigh(6_000, 4_000), repacked()
+            ),
+            "on its way to a second": lambda: (for_two(), forwarded(2)),
+            "some on their way to a second": lambda: (for_two(), w.give_back(FACILITY), forwarded(2, 3)),
+            "abroad": lambda: w.register(*two, **stage.CASES["export"]).hand_over(),
+            "gone abroad": lambda: (w.register(*two, **stage.CASES["export"]).hand_over(), by(
+                w, c.Exported(exit_gate="Cảng Hải Phòng", declaration="TK-01"))),
+            "refused at both": lambda: (for_two(), forwarded(2, taker=OTHER_FACILITY), by(
+                w, some(c.ReceivedSecond, lines=(LineReceived(
+                    line=2, net_g=4_000, ticket="PC-2", accepted_g=3_000, refused_g=1_000, reason="Lẫn nước"
+                ),)), OTHER_FACILITY)),
+            "to be corrected on the road": lambda: (on_the_road(), repacked()),
+            "some to be corrected on the road": lambda: (
+                on_the_road(), moved(PLATE, OTHER_PLATE, 2_000, 2_000), repacked()
+            ),
+            "to be corrected": lambda: (accepted(), w.propose(net_g=5_900)),
+            "to be corrected while treated": lambda: (accepted().treat(500, 2), w.propose(net_g=5_900)),
+        }  # fmt: skip
+        for name, play in plays.items():
+            play()
+            self.manifests[name] = w.manifest
+        world.tick(days=200)  # long enough for a notice of storage
+        self.replay: Replay = replayed(world)
+
+    def state(self, name: str) -> Manifest:
+        made = self.replay.reads.memo[self.manifests[name]]
+        assert isinstance(made, Manifest)
+        return made
+
+
+@pytest.fixture(scope="module")
+def bases(request: pytest.FixtureRequest) -> Iterator[Bases]:
+    with world_on("sqlite", request) as world:
+        yield Bases(stage.set_up(world))
+
+
+def asked(player: Player, now: Manifest) -> Move:
+    body = CorrectionRequested(
+        request=player.world.id(), field=CorrectedField.NET_MASS, line=1, reason="Lệch sổ cân"
+    )
+    return Move(body=body, who=((AUTHORITY, Role.AUTHORITY),), stream=now.id)
+
+
+def declined(player: Player, now: Manifest) -> Move | None:
+    for name, found in now.corrections.items():
+        body = e.CorrectionDeclined(correction=name, reason="Phiếu ghi đúng")
+        return player._said(now, body, min(found.waiting))
+    return None
+
+
+def withdrawn(player: Player, now: Manifest) -> Move | None:
+    for name, found in now.corrections.items():
+        return player._said(now, CorrectionWithdrawn(correction=name, reason="Đã rõ"), found.by)
+    return None
+
+
+MAKERS: dict[type[Body], Callable[[Player, Manifest], Move | None]] = {
+    e.HandedOver: Player.handed_over, c.Transshipped: Player.transshipped, e.Arrived: Player.arrived,
+    e.Weighed: Player.weighed, e.Accepted: Player.accepted, e.Refused: Player.refused,
+    e.Returned: Player.returned, e.Treated: Player.treated, c.Forwarded: Player.forwarded,
+    c.ReceivedSecond: Player.received, c.StorageNotified: Player.notified, c.Exported: Player.exported,
+    c.DisposalCertified: Player.certified, e.Completed: Player.completed, CorrectionRequested: asked,
+    e.CorrectionDeclined: declined, CorrectionWithdrawn: withdrawn,
+}  # fmt: skip
+
+
+@dataclass
+class Met:
+    """Which pairs of kinds went in in both orders, and which in one alone."""
+
+    both: Counter[tuple[type[Body], type[Body]]]
+    one: Counter[tuple[type[Body], type[Body]]]
+
+
+@pytest.fixture(scope="module")
+def met() -> Met:
+    return Met(Counter(), Counter())
+
+
+def ways(status: Status, late: type[Body], since: type[Body]) -> list[tuple[type[Body], ...]]:
+    """Return which acts lead to ``since`` from a status in which ``late`` may be signed: none, or one."""
+    if (status, late) not in TRANSITIONS:
+        return []
+    between = [(one,) for one in COMMUTES[late] if (status, one) in TRANSITIONS]
+    return [
+        way
+        for way in [(), *between]
+        if (TRANSITIONS[status, way[0]] if way else status, since) in TRANSITIONS
+    ]
+
+
+def has_what(now: Manifest, kinds: set[type[Body]]) -> bool:
+    """Tell whether a manifest is of the case that acts of these kinds belong to."""
+    return (
+        (now.registered.second is not None or not kinds & {c.Forwarded, c.ReceivedSecond})
+        and (now.registered.export is not None) is bool(kinds & {c.Exported, c.DisposalCertified})
+        and (bool(now.corrections) or not kinds & {e.CorrectionDeclined, CorrectionWithdrawn})
+    )
+
+
+PAIRS = [(late, since) for late, those in COMMUTES.items() for since in those]
+
+
+@pytest.mark.parametrize(("kind", "other"), PAIRS, ids=named)
+@settings(
+    max_examples=20, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+    suppress_health_check=[*HealthCheck],
+)  # fmt: skip
+@given(data=st.data())
+def test_acts_that_commute_come_to_the_same_in_either_order(
+    bases: Bases, met: Met, kind: type[Body], other: type[Body], data: st.DataObject
+) -> None:
+    fitting = [
+        (name, way)
+        for name in bases.manifests
+        for way in ways(bases.state(name).status, kind, other)
+        if has_what(bases.state(name), {kind, other, *way})
+    ]
+    if not fitting:
+        return
+    shortest = [one for one in fitting if not one[1]] or fitting
+    name, way = data.draw(st.sampled_from(shortest) | st.sampled_from(fitting))
+    now, player = bases.state(name), Player(bases.world, data.draw)
+    move = MAKERS[kind](player, now)
+    since: list[Signed] = []
+    before: Replay | None = bases.replay
+    for n, one in enumerate((*way, other)):
+        assert before is not None
+        made = MAKERS[one](player, before.reads.memo[now.id])
+        if made is None:
+            return
+        since.append(Signed(made, bases.world.now + timedelta(minutes=2 * n + 2)))
+        before = gone_on(bases.world, bases.replay, since)
+        if before is None:
+            return
+    if move is None:
+        return
+    late = Signed(move, bases.world.now + timedelta(minutes=data.draw(st.sampled_from([1, 1, 3, 5]))))
+    outcome = in_either_order(bases.world, bases.replay, late, since)
+    if outcome.allowed == (True, True):
+        assert outcome.late == outcome.natural
+        met.both.update((kind, type(one.move.body)) for one in since)
+    elif outcome.allowed[1]:
+        met.one[kind, other] += 1
+
+
+def test_every_pair_was_met(met: Met) -> None:
+    # A notice that would not have been needed stands, for it was given.
+    assert {since for _, since in met.one} <= {c.StorageNotified}
+    assert sorted(f"{named(a)} after {named(b)}" for a, b in PAIRS if (a, b) not in met.both) == []
