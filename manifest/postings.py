@@ -1,4 +1,4 @@
-"""From an event to its postings: which grams of which lot move between which accounts, summing to zero.
+"""From a manifest's act to its postings: which grams of which lot move between which accounts, to zero.
 
 Amounts of a line are divided over its lots in proportion to what each lot has in the account that they
 leave, by the largest remainder, so that no lot gives more than it has.
@@ -14,16 +14,14 @@ from manifest.accounts import Posting, Slot, allocate, move, spread
 from manifest.consignment import Line, Manifest, Part
 from manifest.events import (
     Accepted,
-    GenerationAdjusted,
-    GenerationDeclared,
     HandedOver,
     LineDeclared,
-    OpeningDeclared,
+    LineTreated,
     Refused,
     Returned,
-    SelfTreated,
     Treated,
 )
+from manifest.lots.postings import source_of
 from manifest.quantity import Difference, LineMass, credited, difference
 from manifest.vocabulary import Account, LotId, LotKind, Reason
 
@@ -49,6 +47,15 @@ class Terms:
         """Return the tolerance of a line at the first scale, in grams."""
         return self.tolerance_g(line.declared, line.mass.declared_g, line.mass)
 
+    def part(self, line: Line, declared: LineTreated) -> Part:
+        """Return a treated part of a line as it is judged, before its grams are looked for."""
+        return Part(
+            declared,
+            final=self.is_final(declared.methods),
+            permitted=self.permits(line.declared.code, declared.methods, declared.treated_on),
+            made=(),
+        )
+
     def source(self, lot: str) -> Slot:
         """Return the account that a lot's grams come from."""
         return source_of(self.kind_of(lot), self.site_of(lot))
@@ -56,49 +63,6 @@ class Terms:
     def store(self, lot: str) -> Slot:
         """Return where a lot is stored while it is at home."""
         return Slot(Account.STORED, self.site_of(lot))
-
-
-_SOURCE = {
-    LotKind.PRIMARY: Account.GENERATED,
-    LotKind.OPENING: Account.OPENING,
-    LotKind.SECONDARY: Account.GENERATED_SECONDARY,
-    LotKind.CHILD: Account.REGROUPED,
-}
-
-
-def source_of(kind: LotKind, site: str) -> Slot:
-    """Return the account that a lot's grams come from."""
-    return Slot(_SOURCE[kind], site)
-
-
-def declared(event: GenerationDeclared | OpeningDeclared) -> tuple[Posting, ...]:
-    """A lot comes to be: from its source into the site's store."""  # noqa: D401
-    opening = isinstance(event, OpeningDeclared)
-    source = source_of(LotKind.OPENING if opening else LotKind.PRIMARY, event.site)
-    reason = Reason.OPENING if opening else Reason.DECLARED
-    stored = Slot(Account.STORED, event.site)
-    on = None if opening else event.generated_on
-    return move(LotId(event.lot), event.mass_g, source, stored, reason, on=on)
-
-
-def adjusted(event: GenerationAdjusted, kind: LotKind, site: str) -> tuple[Posting, ...]:
-    """Restate a lot in store: up takes more from its source, down gives back."""
-    stored = Slot(Account.STORED, site)
-    return move(LotId(event.lot), event.delta_g, source_of(kind, site), stored, Reason.ADJUSTED)
-
-
-def self_treated(event: SelfTreated, site: str, *, credited_g: int) -> tuple[Posting, ...]:
-    """Book treatment on the own site; what no permit line covers stays unexplained (decision A6)."""
-    stored, lot = Slot(Account.STORED, site), LotId(event.lot)
-    ends = (
-        (Account.SELF_TREATED, Reason.SELF_TREATED, credited_g),
-        (Account.UNEXPLAINED, Reason.SELF_TREATED_WITHOUT_BASIS, event.mass_g - credited_g),
-    )
-    made: tuple[Posting, ...] = ()
-    for account, reason, grams in ends:
-        target = Slot(account, site)
-        made += move(lot, grams, stored, target, reason, method=event.methods[-1], on=event.treated_on)
-    return made
 
 
 def postings(before: Manifest, event: object, terms: Terms) -> tuple[Posting, ...]:
@@ -212,12 +176,7 @@ def treated_parts(before: Manifest, event: Treated, terms: Terms) -> tuple[Part,
     for index, declared in enumerate(event.parts):
         line = before.line(declared.line)
         assert line is not None, "rules have seen every line"
-        part = Part(
-            declared,
-            final=terms.is_final(declared.methods),
-            permitted=terms.permits(line.declared.code, declared.methods, declared.treated_on),
-            made=(),
-        )
+        part = terms.part(line, declared)
         part = replace(part, made=treated_part(before, held, line, part, f"/body/parts/{index}/mass_g"))
         post(held, part.made)
         made.append(part)

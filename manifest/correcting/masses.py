@@ -4,7 +4,7 @@ The decision is reversed and posted again on the day on which it was made, so th
 it had been right from the beginning. An explained difference moves on the day on which it is explained.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from ledger.errors import Problem, RuleBroken
@@ -51,7 +51,7 @@ def decision(before: Manifest, line: Line, source: Callable[[str], Slot]) -> Ite
         yield replace(posting, on=on)
 
 
-def reversals(made: Iterator[Posting]) -> Iterator[Posting]:
+def reversals(made: Iterable[Posting]) -> Iterator[Posting]:
     """Yield the opposite of postings, on the same days."""
     for posting in made:
         yield replace(posting, grams=-posting.grams, reason=Reason.REVERSED)

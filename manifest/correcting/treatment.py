@@ -11,10 +11,11 @@ from ledger.errors import Problem, RuleBroken
 from manifest import quantity
 from manifest.accounts import Posting
 from manifest.consignment import Line, Manifest, Part
+from manifest.correcting.masses import reversals
 from manifest.events import CorrectionProposed
 from manifest.postings import Terms, post, treated_part
 from manifest.quantity import LineMass
-from manifest.vocabulary import LotKind, Reason, Status
+from manifest.vocabulary import LotKind, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,7 @@ def retreated(before: Manifest, proposed: CorrectionProposed, terms: Terms) -> R
         raise RuleBroken(Problem("manifest.not_all_treated", "/body/mass_g", {"left_g": mass.left_g}))
     made: list[Posting] = []
     for n in reversed(rest):
-        made += [
-            replace(posting, grams=-posting.grams, reason=Reason.REVERSED) for posting in before.parts[n].made
-        ]
+        made += reversals(before.parts[n].made)
     held = dict(before.held)
     post(held, made)
     for n in rest:
@@ -75,13 +74,7 @@ def _anew(line: Line, old: Part, proposed: CorrectionProposed, terms: Terms) -> 
         for name in ("mass_g", "methods", "treated_on")
         if (value := getattr(proposed, name)) is not None
     }
-    declared = replace(old.declared, **given)
-    return Part(
-        declared,
-        final=terms.is_final(declared.methods),
-        permitted=terms.permits(line.declared.code, declared.methods, declared.treated_on),
-        made=(),
-    )
+    return terms.part(line, replace(old.declared, **given))
 
 
 def _mass(mass: LineMass, parts: Sequence[Part]) -> LineMass:

@@ -11,9 +11,10 @@ from manifest import lookups, rules
 from manifest.accounts import Posting, Slot, move
 from manifest.body import Body
 from manifest.lots import fate
-from manifest.lots.events import BatchCharged, BatchDischarged, Output
+from manifest.lots.events import BatchCharged, BatchDischarged
 from manifest.lots.following import chargeable, interim, share, shares_of
-from manifest.lots.rows import lot_row, moved_on, source_row, unknown_lots
+from manifest.lots.postings import arisen
+from manifest.lots.rows import in_store, lot_row, moved_on, source_row, unknown_lots
 from manifest.lots.views import BATCH
 from manifest.reference import Reference
 from manifest.views import LOT, PERMIT, SITE
@@ -54,7 +55,7 @@ def _charged(reads: Reads, event: Event, body: BatchCharged, reference: Referenc
             problems.append(Problem("manifest.lot_unknown", f"{path}/lot"))
             continue
         arose.append(moved_on(reads, row))
-        problems += _own_lot(reads, row, body.site, item.mass_g, path)
+        problems += _chargeable_lot(reads, row, body.site, item.mass_g, path)
     problems += rules.dates(
         "/body/charged_on", body.charged_on, earliest=max(arose, default=None), latest=today
     )
@@ -75,15 +76,13 @@ def _charged(reads: Reads, event: Event, body: BatchCharged, reference: Referenc
     )
 
 
-def _own_lot(reads: Reads, row: Row, site: str, mass_g: int, path: str) -> Iterator[Problem]:
+def _chargeable_lot(reads: Reads, row: Row, site: str, mass_g: int, path: str) -> Iterator[Problem]:
     if row["lot_kind"] not in _OWN_KINDS:
         yield Problem("manifest.lot_of_other_kind", f"{path}/lot", {"kind": row["lot_kind"]})
     if row["site"] != site:
         yield Problem("manifest.lot_elsewhere", f"{path}/lot")
         return
-    stored = lookups.stored_g(reads, row["lot"], site)
-    if mass_g > stored:
-        yield Problem("manifest.lot_short", f"{path}/mass_g", {"stored_g": stored, "mass_g": mass_g})
+    yield from in_store(reads, row, mass_g, f"{path}/mass_g")
 
 
 def _discharged(
@@ -112,7 +111,7 @@ def _discharged(
     for output, kind in outputs:
         changes.append(Insert(LOT, lot_row(reads, output, kind, batch["site"], body.discharged_on)))
         changes.append(source_row(output.lot, body.batch, "batch"))
-        made += _arisen(output, kind, batch["site"], body.discharged_on)
+        made += arisen(output.lot, output.mass_g, kind, batch["site"], body.discharged_on)
     passed, broken = _passed_on(reads, body, Slot(Account.INTERIM, batch["site"]))
     closed = {
         "discharged_on": body.discharged_on,
@@ -151,14 +150,6 @@ def _may_break(reads: Reads, body: BatchDischarged, party: str) -> bool:
         and bool(row["confirmed"])
         and bool(row["traceability_break"])
     )
-
-
-def _arisen(output: Output, kind: LotKind, site: str, on: date) -> tuple[Posting, ...]:
-    child = kind is LotKind.CHILD
-    source = Account.REGROUPED if child else Account.GENERATED_SECONDARY
-    reason = Reason.REGROUPED if child else Reason.RESIDUE
-    stored = Slot(Account.STORED, site)
-    return move(LotId(output.lot), output.mass_g, Slot(source, site), stored, reason, on=on)
 
 
 def _passed_on(reads: Reads, body: BatchDischarged, held: Slot) -> tuple[list[Change], list[Posting]]:

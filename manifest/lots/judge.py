@@ -6,17 +6,18 @@ from ledger.errors import Problem, refuse
 from ledger.format.event import Event
 from ledger.storage.db import Row
 from ledger.writing.changes import Add, Change, Insert, Reads
-from manifest import lookups, postings, rules
+from manifest import lookups, rules
 from manifest.accounts import Posting, Slot, move
 from manifest.body import Body
 from manifest.events import GenerationAdjusted, GenerationDeclared, OpeningDeclared, SelfTreated
+from manifest.lots import postings
 from manifest.lots.declassification import ordinary_by, tested_codes_only
 from manifest.lots.events import Declassified, LotTreated, ResidueDeclared
-from manifest.lots.rows import lot_row, moved_on, source_row, unknown_lots
+from manifest.lots.rows import in_store, lot_row, moved_on, source_row, unknown_lots
 from manifest.lots.views import BATCH
 from manifest.reference import Reference
 from manifest.views import LOT, MANIFEST, PERMIT_USE, SITE
-from manifest.vocabulary import Account, LotId, LotKind, PermitKind, Reason, local_date
+from manifest.vocabulary import Account, Basis, LotId, LotKind, PermitKind, Reason, local_date
 
 _Judged = tuple[list[Change], tuple[Posting, ...]]
 
@@ -43,11 +44,11 @@ def _declared(
     reads: Reads, event: Event, body: GenerationDeclared | OpeningDeclared, reference: Reference
 ) -> _Judged:
     refuse(_new_lot(reads, event, body, reference))
-    if isinstance(body, OpeningDeclared):
-        row = lot_row(reads, body, LotKind.OPENING, body.site, body.generated_on)
-    else:
-        row = lot_row(reads, body, LotKind.PRIMARY, body.site, body.generated_on, basis=body.basis)
-    return [Insert(LOT, row)], postings.declared(body)
+    kind, basis = LotKind.OPENING, Basis.REGULAR
+    if isinstance(body, GenerationDeclared):
+        kind, basis = LotKind.PRIMARY, body.basis
+    row = lot_row(reads, body, kind, body.site, body.generated_on, basis=basis)
+    return [Insert(LOT, row)], postings.arisen(body.lot, body.mass_g, kind, body.site, body.generated_on)
 
 
 def _new_lot(
@@ -87,9 +88,7 @@ def _residue(reads: Reads, event: Event, body: ResidueDeclared, reference: Refer
         problems.append(Problem("manifest.residue_without_source", "/body/manifests"))
     refuse(problems)
     row = lot_row(reads, body, LotKind.SECONDARY, body.site, body.generated_on)
-    source = postings.source_of(LotKind.SECONDARY, body.site)
-    stored = Slot(Account.STORED, body.site)
-    made = move(LotId(body.lot), body.mass_g, source, stored, Reason.RESIDUE, on=body.generated_on)
+    made = postings.arisen(body.lot, body.mass_g, LotKind.SECONDARY, body.site, body.generated_on)
     return [Insert(LOT, row), *changes], made
 
 
@@ -178,7 +177,7 @@ def _treatment(
     # Not before the waste was last moved: it was treated where it lay.
     earliest = moved_on(reads, lot)
     problems += rules.dates("/body/treated_on", body.treated_on, earliest=earliest, latest=today)
-    return final, [*problems, *_stored(reads, lot, body.mass_g)]
+    return final, [*problems, *in_store(reads, lot, body.mass_g, "/body/mass_g")]
 
 
 def _declassified(reads: Reads, event: Event, body: Declassified, reference: Reference) -> _Judged:
@@ -191,19 +190,12 @@ def _declassified(reads: Reads, event: Event, body: Declassified, reference: Ref
     certificate = ordinary_by(reads, reference, lot, body.declassified_on)
     if certificate is None or certificate.certificate != body.certificate:
         problems.append(Problem("manifest.certificate_does_not_cover", "/body/certificate"))
-    problems += _stored(reads, lot, body.mass_g)
+    problems += in_store(reads, lot, body.mass_g, "/body/mass_g")
     refuse(problems)
     stored, target = Slot(Account.STORED, lot["site"]), Slot(Account.DECLASSIFIED, lot["site"])
     return [], move(
         LotId(body.lot), body.mass_g, stored, target, Reason.DECLASSIFIED, on=body.declassified_on
     )
-
-
-def _stored(reads: Reads, lot: Row, mass_g: int) -> list[Problem]:
-    stored = lookups.stored_g(reads, lot["lot"], lot["site"])
-    if mass_g <= stored:
-        return []
-    return [Problem("manifest.lot_short", "/body/mass_g", {"stored_g": stored, "mass_g": mass_g})]
 
 
 def _no_child(lot: Row) -> list[Problem]:

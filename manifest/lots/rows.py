@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from ledger.errors import Problem
 from ledger.storage.db import Row
 from ledger.writing.changes import SEQ, Change, Insert, Reads
+from manifest.lookups import stored_g
 from manifest.lots.views import BATCH, LOT_SOURCE
 from manifest.register.lookups import placement
 from manifest.views import LOT, MANIFEST, POSTING
@@ -66,6 +67,13 @@ def moved_on(reads: Reads, lot: Row) -> date:
     moved: list[date] = [row["posted_on"] for row in reads.rows(POSTING, lot=lot["lot"])]
     latest: date = max([lot["generated_on"], *moved])
     return latest
+
+
+def in_store(reads: Reads, lot: Row, mass_g: int, path: str) -> Iterator[Problem]:
+    """Yield a problem when less than so many grams of a lot are in store at its site."""
+    stored = stored_g(reads, lot["lot"], lot["site"])
+    if mass_g > stored:
+        yield Problem("manifest.lot_short", path, {"stored_g": stored, "mass_g": mass_g})
 
 
 def unknown_lots(reads: Reads, lots: Sequence[str], path: str) -> Iterator[Problem]:

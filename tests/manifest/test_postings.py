@@ -18,18 +18,17 @@ from manifest.body import Body
 from manifest.consignment import Line, Manifest
 from manifest.correcting.rules import proposed
 from manifest.lifecycle import TRANSITIONS, step
-from manifest.postings import adjusted, declared, post, self_treated, source_of
+from manifest.lots.postings import adjusted, arisen, self_treated, source_of
+from manifest.postings import post
 from manifest.reference import default
 from manifest.vocabulary import (
     SOURCES,
     Account,
-    Basis,
     CorrectedField,
     LotId,
     LotKind,
     ManifestId,
     Reason,
-    State,
     Status,
 )
 from tests import factories as f
@@ -62,16 +61,15 @@ def after(manifest: Manifest, body: Body, by: str | None = None, **using: Any) -
 
 
 def test_a_lot_comes_from_its_source_on_the_day_it_arose() -> None:
-    fields: dict[str, Any] = {
-        "lot": f.lot_id(1), "site": SITE, "code": f.CODE, "state": State.LIQUID, "mass_g": 5,
-        "generated_on": DAY,
-    }  # fmt: skip
-    made = declared(e.GenerationDeclared(**fields, basis=Basis.AT_HANDOVER))
-    assert sums(list(made)) == {(Account.GENERATED, SITE): -5, (Account.STORED, SITE): 5}
-    assert {posting.on for posting in made} == {DAY}
-    opening = declared(e.OpeningDeclared(**fields))
-    assert sums(list(opening)) == {(Account.OPENING, SITE): -5, (Account.STORED, SITE): 5}
-    assert {(posting.on, posting.reason) for posting in opening} == {(None, Reason.OPENING)}
+    for kind, source, reason, on in (
+        (LotKind.PRIMARY, Account.GENERATED, Reason.DECLARED, DAY),
+        (LotKind.OPENING, Account.OPENING, Reason.OPENING, None),
+        (LotKind.SECONDARY, Account.GENERATED_SECONDARY, Reason.RESIDUE, DAY),
+        (LotKind.CHILD, Account.REGROUPED, Reason.REGROUPED, DAY),
+    ):
+        made = arisen(f.lot_id(1), 5, kind, SITE, DAY)
+        assert sums(list(made)) == {(source, SITE): -5, (Account.STORED, SITE): 5}
+        assert {(posting.on, posting.reason) for posting in made} == {(on, reason)}
 
 
 @pytest.mark.parametrize("delta", [-3, 3])

@@ -61,7 +61,7 @@ _ACCOUNTS = (
     ),
     Mutant(
         "opening stock counts as generated",
-        "postings.py",
+        "lots/postings.py",
         "LotKind.OPENING: Account.OPENING",
         "LotKind.OPENING: Account.GENERATED",
         ("test_postings.py", "test_ratio.py"),
@@ -96,9 +96,9 @@ _ACCOUNTS = (
     ),
     Mutant(
         "treatment on the own site without a permit line is credited",
-        "postings.py",
-        "Account.SELF_TREATED if permitted else",
-        "Account.SELF_TREATED if event.methods else",
+        "lots/postings.py",
+        "(Account.UNEXPLAINED, Reason.SELF_TREATED_WITHOUT_BASIS,",
+        "(Account.SELF_TREATED, Reason.SELF_TREATED_WITHOUT_BASIS,",
         ("test_postings.py", "test_ratio.py"),
     ),
     Mutant(
@@ -163,7 +163,7 @@ _LOTS = (
     ),
     Mutant(
         "of a child lot more may be poured than there is",
-        "lots/batches.py",
+        "lots/rows.py",
         "    if mass_g > stored:",
         "    if mass_g > 2 * stored:",
         LOTS,
