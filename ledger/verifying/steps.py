@@ -33,7 +33,7 @@ class Steps(Walk):
     policy: Policy | None = None
     thorough = True  # whether indices are compared with their tables, which reads all of both
     sound = False  # whether the entries themselves are as they must be
-    signed_here = 0  # stored checkpoints that a log key has signed
+    signed_here = False  # whether a log key has signed a stored checkpoint
 
     def knowing(self, guard: Guard | None, subjects: Subjects | None, policy: Policy | None = None) -> Self:
         """Take what lies outside the database."""
@@ -76,7 +76,7 @@ class Steps(Walk):
                 self.roots[size] = root
                 if root != checkpoint.root:
                     self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: root")
-        if self.trust is not None and not self.signed_here and self.size:
+        if self.trust is not None and not self.signed_here:
             # With nothing signed over them the entries are whatever the last one to hold the database made;
             # a checkpoint that the auditor has kept says nothing of those that came after.
             self.add(None, "ledger.checkpoint_missing")
@@ -129,12 +129,12 @@ class Steps(Walk):
         stored = self.stored_checkpoints()
         kept = self.trust.checkpoint if self.trust else None
         heads = []
-        self.signed_here, self.texts = 0, {size: None for size, _ in stored}
+        self.signed_here, self.texts = False, {size: None for size, _ in stored}
         claims = [(True, size, note) for size, note in stored]
         for here, size, note in [*claims, *([(False, None, kept)] if kept is not None else [])]:
             try:
                 claimed = claimed_checkpoint(note or "", self.origin)
-                checkpoint = open_checkpoint(note or "", self.log_keys_at(claimed.size), self.origin)
+                checkpoint = open_checkpoint(note, self.log_keys_at(claimed.size), self.origin)
             except Refused as error:
                 self.add(None, error.code, f"checkpoint {size}")
                 continue
@@ -142,7 +142,7 @@ class Steps(Walk):
                 self.add(None, "ledger.checkpoint_mismatch", f"checkpoint {size}: size")
                 continue
             if here:
-                self.signed_here += 1
+                self.signed_here = True
                 self.texts[size] = split_note(note)[0]
             heads.append((checkpoint.size, checkpoint))
         return sorted(heads, key=lambda head: head[0])
@@ -207,7 +207,7 @@ def _cosigned(
 ) -> bool:
     """Tell whether a row holds a line of that key under that text, as far as the key is known."""
     try:
-        parsed = parse_line(line or "")
+        parsed = parse_line(line or "")  # nothing, where the column holds what it may not
         if text is None or (parsed.name, parsed.key_id.hex()) != (name, key_id):
             return False
         key = known.get((parsed.name, parsed.key_id))

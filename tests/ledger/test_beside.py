@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, delete, insert, update
+from sqlalchemy import Engine, delete, insert, select, update
 
 from ledger.format.checkpoint import claimed_checkpoint
 from ledger.format.policy import Policy
@@ -13,7 +13,7 @@ from ledger.publishing.guard import Guard
 from ledger.publishing.publisher import keep_cosignatures
 from ledger.report import Finding
 from ledger.storage.db import reading
-from ledger.storage.store import CHECKPOINT, COSIGNATURE
+from ledger.storage.store import CHECKPOINT, COSIGNATURE, ENTRY, HEAD, TILE
 from ledger.verifying.verify import verify, verify_new
 from tests.ledger.machine_hands import in_hand
 from tests.ledger.tlog import cosigners
@@ -135,6 +135,88 @@ def test_a_table_without_checkpoints_is_found_by_the_guard_alone(world: World, t
         connection.execute(delete(CHECKPOINT))
     assert found(world, guard=guard) == (Finding(None, "ledger.checkpoint_missing"),)
     assert not found(world)  # self-consistent, which is all that anybody said
+
+
+def test_what_is_missed_twice_is_said_once(world: World, tmp_path: Path) -> None:
+    guard = Guard(tmp_path / "guard.journal")
+    _, first = world.checkpoint()
+    guard.swap(None, first)
+    world.note()
+    guard.swap(first, world.checkpoint()[1])
+    with in_hand(world.engine) as connection:
+        connection.execute(delete(COSIGNATURE))
+        connection.execute(delete(CHECKPOINT))
+    assert found(world, guard=guard, trust=world.trust) == (Finding(None, "ledger.checkpoint_missing"),)
+
+
+def test_a_line_of_the_wrong_type_is_found(world: World) -> None:
+    if world.engine.dialect.name != "sqlite":
+        return  # its columns hold what they are for
+    with in_hand(world.engine) as connection:
+        here = "key_id = ? AND size = 2"
+        connection.exec_driver_sql(
+            f"UPDATE ledger_cosignature SET line = zeroblob(9) WHERE {here}",  # noqa: S608
+            (STRANGER[1].key.id.hex(),),
+        )
+    assert "ledger.cosignature_invalid" in {one.code for one in found(world, trust=world.trust)}
+
+
+class Busy(Guard):
+    """A guard of a log that goes on while it is verified: somebody writes just before it is asked."""
+
+    world: World
+    more: int
+
+    def last(self) -> str | None:
+        """Let the log grow and be signed; return the newest note."""
+        before = super().last()
+        for _ in range(self.more):
+            self.world.note()
+        if self.more:
+            self.swap(before, self.world.checkpoint()[1])
+        return super().last()
+
+
+def busy(world: World, folder: Path, more: int) -> Busy:
+    guard = Busy(folder / "guard.journal")
+    guard.swap(None, world.checkpoint()[1])
+    guard.world, guard.more = world, more
+    return guard
+
+
+@pytest.mark.parametrize("more", [1, 3])
+def test_a_log_that_goes_on_while_it_is_read_is_not_behind_its_guard(
+    world: World, tmp_path: Path, more: int
+) -> None:
+    guard = busy(world, tmp_path, more)
+    with reading(world.engine) as reader:
+        reader.execute(select(HEAD)).all()  # what is read is as of now
+        assert verify(reader, guard=guard, trust=world.trust).ok
+
+
+@pytest.mark.parametrize("head", ["behind", "gone", "no number"])
+def test_a_log_that_was_cut_is_behind_its_guard_whatever_became_of_its_head(
+    world: World, tmp_path: Path, head: str
+) -> None:
+    world.note()
+    guard = Guard(tmp_path / "guard.journal")
+    size, note = world.checkpoint()
+    guard.swap(None, note)
+    with in_hand(world.engine) as connection:
+        for table in (COSIGNATURE, CHECKPOINT):
+            connection.execute(delete(table).where(table.c.size >= size))
+        connection.execute(delete(ENTRY).where(ENTRY.c.seq >= size - 1))
+        leaves = connection.scalar(select(TILE.c.hashes).where(TILE.c.level == 0)) or b""
+        connection.execute(update(TILE).where(TILE.c.level == 0).values(hashes=leaves[:-32]))
+        if head == "gone":
+            connection.execute(delete(HEAD))
+        elif head == "no number" and world.engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("UPDATE ledger_head SET size = 'many'")
+        else:
+            connection.execute(update(HEAD).values(size=size - 1))
+    with reading(world.engine) as reader:
+        report = verify(reader, guard=guard, trust=world.trust)
+    assert "ledger.guard_ahead" in {one.code for one in report.findings}
 
 
 def test_the_first_note_may_still_be_on_its_way_from_the_guard_to_the_table(
