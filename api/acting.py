@@ -25,6 +25,7 @@ from ledger.format.signature import SignatureLine, Signer
 from ledger.personal.erasure import erase, read_erasure
 from ledger.personal.vault import Secret, commit
 from ledger.storage.db import Reader, reading
+from ledger.storage.predecessor import whole_stream
 from ledger.storage.store import ENTRY, KEY, StoredEntry, one, rows, stored
 from ledger.writing.changes import Reads
 from ledger.writing.prepared import Act
@@ -74,10 +75,14 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An act that stands in the ledger: its receipt and what it says."""
+    """An act that stands in the ledger: its receipt and what it says.
+
+    ``since`` are position and kind of the acts that were recorded between the one that it names and itself.
+    """
 
     recorded: Recorded
     event: Event
+    since: tuple[tuple[int, str], ...] = ()
 
 
 def submit(desk: Desk, data: bytes, *, secrets: Sequence[Secret] = (), idem: str | None = None) -> Done:
@@ -88,9 +93,20 @@ def submit(desk: Desk, data: bytes, *, secrets: Sequence[Secret] = (), idem: str
         if idem is not None and idem != event.idem:
             raise Malformed(Problem("api.idempotency_key_differs", "/idem", {"expected": event.idem}))
         done = Done(desk.home.ledger.submit(data, now=desk.home.clock(), secrets=tuple(secrets)), event)
+    if event.offline:
+        done = replace(done, since=_since(desk, event, done.recorded.receipt.seq))
     if (told := read_erasure(event)) is not None:
         erase(desk.home.engine, desk.home.ledger.log, desk.home.subjects, told)
     return done
+
+
+def _since(desk: Desk, event: Event, seq: int) -> tuple[tuple[int, str], ...]:
+    """Return the acts of a stream between the one that an act names and the act itself."""
+    with reading(desk.home.engine) as reader:
+        stream = whole_stream(reader, desk.home.ledger.log, event.stream)
+    before = [one for one in stream if one.seq < seq]
+    named = next((n for n, one in enumerate(before, 1) if one.envelope_hash == event.stream_prev), 0)
+    return tuple((one.seq, parse(one.event).kind) for one in before[named:])
 
 
 def act(

@@ -60,7 +60,11 @@ class ApiKeyOut(BaseModel):
 
 
 class ReceiptOut(BaseModel):
-    """The log's word that an entry stands: position, hash, time, and the same as a signed note."""
+    """The log's word that an entry stands: position, hash, time, and the same as a signed note.
+
+    ``recorded_after`` is there where the act was signed offline and others were recorded since: their
+    positions and kinds. The act stands after them, and the next one names its envelope.
+    """
 
     seq: int
     entry_hash: str
@@ -72,6 +76,7 @@ class ReceiptOut(BaseModel):
     kind: str
     idem: str
     body: dict[str, Any]
+    recorded_after: list[dict[str, Any]] = []
 
 
 class PartialOut(BaseModel):
@@ -97,6 +102,7 @@ class PreparedOut(BaseModel):
 def receipt(done: Done) -> dict[str, Any]:
     """Return the answer to an act that was recorded, now or before."""
     recorded, event = done.recorded, done.event
+    late = {"recorded_after": [{"seq": seq, "kind": kind} for seq, kind in done.since]} if done.since else {}
     return {
         "seq": recorded.receipt.seq,
         "entry_hash": recorded.receipt.entry_hash.hex(),
@@ -108,6 +114,7 @@ def receipt(done: Done) -> dict[str, Any]:
         "kind": event.kind,
         "idem": event.idem,
         "body": dict(event.body),
+        **late,
     }
 
 

@@ -17,9 +17,10 @@ from pydantic_core import PydanticUndefined
 from api.errors import STATUSES
 from api.settings import Settings
 from manifest.authority import SIGNERS
+from manifest.commuting import COMMUTES, When
 from manifest.correcting.fields import FIELDS
 from manifest.events import EVENTS, GENERATION_EVENTS, MANIFEST_EVENTS
-from manifest.lifecycle import TRANSITIONS
+from manifest.lifecycle import LATE, TRANSITIONS
 from manifest.lots.events import BATCH_EVENTS
 from manifest.vocabulary import Role, Status
 from manifest.wording import Language, catalogue, label, languages
@@ -306,6 +307,7 @@ def lifecycle_page() -> str:
         shown = " | ".join(f"→ `{to}`" if to else "–" for to in cells)
         made.append(f"| {label('event', act.kind, 'en')} | {shown} |")
     made += _fields()
+    made += _late()
     made += [
         "\n## Acts\n",
         "A party that signed by hand (`on_paper`) may be left out of the signers of an act of several, which",
@@ -320,6 +322,32 @@ def lifecycle_page() -> str:
             f"| `{event.kind}` | {label('event', event.kind, 'vi')} | {signed} | {POSTS[event.kind]} |"
         )
     return "\n".join(made) + "\n"
+
+
+def _late() -> list[str]:
+    """Return the table of which acts may stand after others that were recorded since they were signed."""
+    made = [
+        "\n## Acts that arrive late\n",
+        "An act marked `offline` may name any earlier act of its manifest. It stands after those that were",
+        "recorded since, in the order of the log, where the table has each of them: in either order they",
+        "come to the same accounts and views, wherever both orders may stand. Its time is held against the",
+        "act that it names; *before* and *after* say when it must have happened against one recorded since.",
+        "Any other is refused with `manifest.order_matters`, and so is one of two that move the load or its",
+        "grams where one leaves grams unexplained. Beyond that the rules judge it as any other act, on the",
+        "manifest as it is now. A decision on its claim may let it stand all the same, as far as the masses",
+        "allow.\n",
+        "| late act | may stand after |",
+        "|---|---|",
+    ]
+    for act, those in COMMUTES.items():
+        words = [
+            label("event", one.kind, "en") + ("" if when is When.ANY else f" (*{when}* it)")
+            for one, when in those.items()
+        ]
+        made.append(f"| {label('event', act.kind, 'en')} | {', '.join(words)} |")
+    moves = [f"`{at}`: {label('event', act.kind, 'en')}" for at, act in LATE]
+    made += ["", f"Only late, and without moving the manifest: {'; '.join(moves)}."]
+    return made
 
 
 def _fields() -> list[str]:

@@ -87,12 +87,16 @@ def answered(done: Done, extra: dict[str, Any] | None = None) -> Json:
     openapi_extra=_TAKES,
     responses={
         200: {"description": "recorded before: the first receipt"},
-        202: {"description": "signed offline and refused by a rule: kept as a claim"},
+        202: {"description": "signed offline and refused, by a rule or for its order: kept as a claim"},
         207: {"description": "a list: one result each"},
     },
 )
 async def submit_events(request: Request, pool: Writes, desk: TheDesk, key: Key = None) -> Json:
-    """Record a signed envelope, or up to 100 of them: each stands or falls for itself."""
+    """Record a signed envelope, or up to 100 of them: each stands or falls for itself.
+
+    An envelope names the newest of its stream. One marked `offline` may name an earlier act of its manifest:
+    it is recorded after those since then where the order makes no difference, and kept as a claim otherwise.
+    """
     data = await request.body()
     sent_as = request.headers.get("content-type")
     idem = read_idem(key)
