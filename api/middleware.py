@@ -3,6 +3,7 @@
 Pure ASGI, so that a body that is too large is refused without having been read.
 """
 
+import time
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -44,11 +45,16 @@ class Edge:
             return
         scope.setdefault("state", {})["request_id"] = request_id = uuid4().hex
         docs = scope["path"] in {"/docs", "/docs/oauth2-redirect"}
+        began = time.perf_counter()
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
+                if message["status"] < HTTPStatus.BAD_REQUEST:
+                    # Milliseconds until the answer was there. Not with a refusal, which must not tell by its
+                    # time what it does not say: whether there is something that is another's.
+                    headers["Server-Timing"] = f"app;dur={(time.perf_counter() - began) * 1000:.2f}"
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "no-referrer"
                 # A page has its own: it names its style.

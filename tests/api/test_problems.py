@@ -326,6 +326,15 @@ def test_answers_carry_security_headers(lite: Caller) -> None:
         assert "server" not in answer.headers
 
 
+def test_an_answer_says_what_it_took_and_a_refusal_does_not(lite: Caller) -> None:
+    name, _, took = lite.get(GENERATOR, "/manifests").headers["server-timing"].partition(";dur=")
+    assert name == "app"
+    assert 0 < float(took) < 10_000
+    for answer in (lite.get(None, "/me"), lite.get(GENERATOR, "/manifests/0196-another-s")):
+        assert answer.status_code >= 400
+        assert "server-timing" not in answer.headers
+
+
 def test_a_fault_says_no_more_than_its_request(lite: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("secret detail")
