@@ -197,7 +197,7 @@ def _rules(
             yield from second.in_hand(before, body, by)
             yield from batch_parts(reads, reference, before, event, body)
         case Completed():
-            yield from _completion(reads, before, event, body)
+            yield from _completion(reads, before, event)
         case Returned():
             yield from rules.way_back(before, body)
         case _:
@@ -221,8 +221,7 @@ def _rules_of_case(
     by = event.actors[0].party
     match body:
         case Transshipped():
-            limit_g = reference.rule("road_vehicle_max_mass_g", on).integer
-            yield from carriage.transshipment(before, body, limit_g)
+            yield from carriage.transshipment(before, body, reference, on)
         case Forwarded():
             yield from second.forwarding(before, body)
         case ReceivedSecond():
@@ -237,13 +236,13 @@ def _rules_of_case(
             yield from abroad.certificate(before, body, reference, on)
 
 
-def _completion(reads: Reads, before: Manifest, event: Event, body: Completed) -> Iterator[Problem]:
+def _completion(reads: Reads, before: Manifest, event: Event) -> Iterator[Problem]:
     actor = event.actors[0]
     if actor.role == Role.GENERATOR and before.registered.export is None:
         yield Problem(
             "manifest.role_wrong", "/actors/0/role", {"role": actor.role, "expected": "treatment_facility"}
         )
         return
-    yield from second.completion(before, body, actor.party)
+    yield from second.completion(before, actor.party)
     if open_g := open_shares_g(reads, before.id):
         yield Problem("manifest.shares_open", "", {"open_g": open_g})

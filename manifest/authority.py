@@ -36,6 +36,7 @@ from manifest.events import (
     Treated,
     Weighed,
 )
+from manifest.evidence import Assurance
 from manifest.lots import events as lots
 from manifest.outages.events import BlanksIssued, IncidentRecorded
 from manifest.register import documents, parties, places
@@ -143,7 +144,10 @@ SIGNERS: dict[str, tuple[Roles, ...]] = {
 
 # Assurance of an act by the custody of the key that signed it (`design` section 5): account, own key, and
 # public certificate. A service key signs for the system, not for a person.
-ASSURANCE = {"custodial": 0, "service": 0, "device": 1, "certificate": 2}
+ASSURANCE = {
+    "custodial": Assurance.ACCOUNT, "service": Assurance.ACCOUNT, "device": Assurance.OWN_KEY,
+    "certificate": Assurance.CERTIFICATE,
+}  # fmt: skip
 
 
 # Giver and taker may be one party: a generator or facility that carries itself.

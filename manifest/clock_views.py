@@ -138,7 +138,8 @@ def _of_manifests(reader: Reader, reference: Reference, watch: Watch) -> Iterato
     down = outages(reader, watch.log)
     for row in _each(reader, query):
         for clock in of_manifest(row, watch.at, reference, down):
-            if _stopped(row, stops[clock.kind]) is None:
+            # The time of its keeping waits for nobody: it is shown with the manifest alone.
+            if clock.kind in stops and _stopped(row, stops[clock.kind]) is None:
                 yield clock
 
 

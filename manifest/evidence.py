@@ -10,7 +10,7 @@ from enum import IntEnum, StrEnum
 
 
 class Assurance(IntEnum):
-    """How far an act is bound to a person (`design` section 5); what stands on paper is below an account."""
+    """How far an act is bound to a person; what stands on paper («hỗ trợ») is below an account."""
 
     ON_PAPER = -1
     ACCOUNT = 0

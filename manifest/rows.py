@@ -10,10 +10,10 @@ from manifest.authority import ASSURANCE
 from manifest.body import Body
 from manifest.cases import copies
 from manifest.cases.events import CopiesDelivered
-from manifest.cases.on_paper import ON_PAPER
 from manifest.cases.views import COPY, LISTED
 from manifest.consignment import Line, Manifest
 from manifest.events import Registered, Weighed
+from manifest.evidence import Assurance
 from manifest.postings import Terms
 from manifest.quantity import Difference
 from manifest.reference import Reference
@@ -29,7 +29,7 @@ def act_row(before: Manifest, event: Event, body: Body, keys: tuple[Key, ...]) -
     signed += [party for party in belongs_to(before, event, body) if party in papers - set(signed)]
     by_key = [ASSURANCE[key.custody] for key in keys]
     levels = [
-        ON_PAPER if party in papers else by_key[index]  # who has no key here signed by hand
+        Assurance.ON_PAPER if party in papers else by_key[index]  # who has no key here signed by hand
         for index, party in enumerate(signed)
     ]
     row = {
@@ -39,8 +39,8 @@ def act_row(before: Manifest, event: Event, body: Body, keys: tuple[Key, ...]) -
         "occurred_at": event.occurred_at,
         "recorded_at": RECORDED_AT,
         "parties": ",".join(signed),
-        "levels": ",".join(map(str, levels)),
-        "assurance": min(levels),
+        "levels": ",".join(str(level.value) for level in levels),
+        "assurance": min(levels).value,
     }
     return Insert(ACT, row)
 

@@ -102,11 +102,16 @@ def waste_code(reference: Reference, code: str, on: date, path: str) -> Iterator
 
 def methods(reference: Reference, given: Iterable[str], on: date, path: str) -> Iterator[Problem]:
     """Yield problems of treatment methods, as of a date; ``path`` is the list's."""
-    for index, method in enumerate(given):
-        try:
-            reference.method(method, on)
-        except ReferenceRefused as refused:
-            yield Problem(refused.code, f"{path}/{index}", refused.facts)
+    for index, one in enumerate(given):
+        yield from method(reference, one, on, f"{path}/{index}")
+
+
+def method(reference: Reference, symbol: str, on: date, path: str) -> Iterator[Problem]:
+    """Yield a problem when no treatment method has this symbol on a date."""
+    try:
+        reference.method(symbol, on)
+    except ReferenceRefused as refused:
+        yield Problem(refused.code, path, refused.facts)
 
 
 def lines(event: Registered, reference: Reference, on: date) -> Iterator[Problem]:
@@ -212,7 +217,7 @@ def every_line(before: Manifest, event: Weighed | Accepted) -> Iterator[Problem]
     """Yield problems unless the act speaks of every line exactly once, and refusals have reasons."""
     expected = [line.number for line in before.lines]
     if sorted(item.line for item in event.lines) != sorted(expected):
-        yield Problem("manifest.lines_incomplete", "/body/lines", {"expected": ", ".join(map(str, expected))})
+        yield lines_incomplete(expected)
         return
     if not isinstance(event, Accepted):
         return
@@ -229,6 +234,11 @@ def every_line(before: Manifest, event: Weighed | Accepted) -> Iterator[Problem]
             yield Problem("manifest.accepted_and_refused", f"/body/lines/{index}", facts)
     if not any(item.accepted_g for item in event.lines):
         yield Problem("manifest.nothing_accepted", "/body/lines")
+
+
+def lines_incomplete(expected: Iterable[int]) -> Problem:
+    """Return the problem of an act that does not speak of each of these lines exactly once."""
+    return Problem("manifest.lines_incomplete", "/body/lines", {"expected": ", ".join(map(str, expected))})
 
 
 def treatment(before: Manifest, event: Treated, reference: Reference, at: datetime) -> Iterator[Problem]:

@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from ledger.errors import Problem
-from manifest import quantity
+from manifest import quantity, rules
 from manifest.accounts import Posting, Slot, allocate, move
 from manifest.cases.events import DisposalCertified, Exported
 from manifest.consignment import Manifest
-from manifest.reference import Reference, ReferenceRefused
+from manifest.reference import Reference
 from manifest.vocabulary import Account, Reason, local_date
 
 
@@ -34,17 +34,11 @@ def certificate(
 ) -> Iterator[Problem]:
     """Yield problems of a certificate: lines and methods, and a day between departure and the act."""
     left_on = local_date(before.exported_at) if before.exported_at else on
-    if event.disposed_on > on:
-        yield Problem("manifest.date_in_future", "/body/disposed_on", {"latest": on.isoformat()})
-    if event.disposed_on < left_on:
-        yield Problem("manifest.date_out_of_order", "/body/disposed_on", {"earliest": left_on.isoformat()})
+    yield from rules.dates("/body/disposed_on", event.disposed_on, earliest=left_on, latest=on)
     for index, item in enumerate(event.lines):
         if before.line(item.line) is None:
             yield Problem("manifest.line_unknown", f"/body/lines/{index}/line", {"line": item.line})
-        try:
-            reference.method(item.method, on)
-        except ReferenceRefused as refused:
-            yield Problem(refused.code, f"/body/lines/{index}/method", refused.facts)
+        yield from rules.method(reference, item.method, on, f"/body/lines/{index}/method")
 
 
 def apply(before: Manifest, event: Exported | DisposalCertified, at: datetime) -> Manifest:

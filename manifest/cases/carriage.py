@@ -6,14 +6,15 @@ counted as declared, for nothing on the road has been weighed.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 
 from ledger.errors import Problem
+from manifest import rules
 from manifest.cases.events import Transshipped
 from manifest.consignment import Manifest
 from manifest.events import Arrived, HandedOver, Registered
-from manifest.text import is_plate
+from manifest.reference import Reference
 
 Loads = Mapping[str, Mapping[int, int]]
 
@@ -23,21 +24,19 @@ def loaded(before: Manifest, plate: str) -> Loads:
     return MappingProxyType({plate: {line.number: line.mass.declared_g for line in before.lines}})
 
 
-def transshipment(before: Manifest, event: Transshipped, limit_g: int) -> Iterator[Problem]:
+def transshipment(before: Manifest, event: Transshipped, reference: Reference, on: date) -> Iterator[Problem]:
     """Yield problems of grams that change vehicles: two plates, enough in the first, room in the second."""
     source = before.vehicles.get(event.from_plate)
     if source is None or event.from_plate in before.gate:
         yield Problem("manifest.vehicle_not_on_the_way", "/body/from_plate")
         return
-    if not is_plate(event.to_plate):
-        yield Problem("manifest.plate_invalid", "/body/to_plate")
+    yield from rules.plate(event.to_plate, "/body/to_plate")
     if event.to_plate == event.from_plate:
         yield Problem("manifest.nothing_changes", "/body/to_plate")
     if event.to_plate in before.gate:
         yield Problem("manifest.vehicle_not_on_the_way", "/body/to_plate")
     if len({item.line for item in event.lines}) != len(event.lines):
-        expected = ", ".join(str(line.number) for line in before.lines)
-        yield Problem("manifest.lines_incomplete", "/body/lines", {"expected": expected})
+        yield rules.lines_incomplete(line.number for line in before.lines)
     for index, item in enumerate(event.lines):
         loaded_g = source.get(item.line, 0)
         if item.mass_g > loaded_g:
@@ -45,9 +44,7 @@ def transshipment(before: Manifest, event: Transshipped, limit_g: int) -> Iterat
             yield Problem("manifest.more_than_loaded", f"/body/lines/{index}/mass_g", facts)
     moved_g = sum(item.mass_g for item in event.lines)
     total_g = moved_g + sum(before.vehicles.get(event.to_plate, {}).values())
-    if total_g > limit_g:
-        facts = {"mass_g": total_g, "limit_g": limit_g}
-        yield Problem("manifest.too_heavy_for_road", "/body/lines", facts)
+    yield from rules.road_limit(total_g, reference, on, "/body/lines")
 
 
 def arrival(before: Manifest, event: Arrived) -> Iterator[Problem]:

@@ -16,8 +16,6 @@ from manifest.register.views import COLLECTION_POINT
 from manifest.views import MANIFEST_PARTY, ORGANISATION
 from manifest.vocabulary import Role
 
-# What stands on paper is worth less than an account: «hỗ trợ / trên giấy».
-ON_PAPER = -1
 _HELPERS = {Role.AUTHORITY, Role.TRANSPORTER, Role.TREATMENT_FACILITY}
 
 

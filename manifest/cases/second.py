@@ -9,15 +9,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from ledger.errors import Fact, Problem
-from manifest import quantity
+from manifest import quantity, rules
 from manifest.accounts import Posting, Slot, move
 from manifest.cases.events import Forwarded, ReceivedSecond
 from manifest.cases.parts import ARTICLE
-from manifest.consignment import Manifest
-from manifest.events import Completed, Treated
+from manifest.consignment import Line, Manifest
+from manifest.events import Treated
 from manifest.postings import Terms, at_scale
 from manifest.quantity import LineMass, credited, difference
-from manifest.text import is_plate
 from manifest.vocabulary import Account, Reason
 
 
@@ -36,10 +35,9 @@ def forwarding(before: Manifest, event: Forwarded) -> Iterator[Problem]:
         yield Problem("manifest.third_facility", "/body/facility", {"article": ARTICLE, "limit": 2})
     if event.taker not in {registered.facility, second.party}:
         yield Problem("manifest.taker_not_planned", "/body/taker")
-    if not is_plate(event.vehicle_plate):
-        yield Problem("manifest.plate_invalid", "/body/vehicle_plate")
+    yield from rules.plate(event.vehicle_plate, "/body/vehicle_plate")
     if len(set(event.lines)) != len(event.lines):
-        yield Problem("manifest.lines_incomplete", "/body/lines", {"expected": "1, 2, …"})
+        yield rules.lines_incomplete(line.number for line in before.lines)
     for index, number in enumerate(event.lines):
         line = before.line(number)
         if line is None:
@@ -50,10 +48,9 @@ def forwarding(before: Manifest, event: Forwarded) -> Iterator[Problem]:
 
 def reception(before: Manifest, event: ReceivedSecond) -> Iterator[Problem]:
     """Yield problems of what the second facility decided: all that is on the way, refusals with reasons."""
-    expected = sorted(line.number for line in before.lines if _on_the_way(before, line.number))
+    expected = sorted(line.number for line in before.lines if _on_the_way(line))
     if sorted(item.line for item in event.lines) != expected:
-        facts = {"expected": ", ".join(map(str, expected))}
-        yield Problem("manifest.lines_incomplete", "/body/lines", facts)
+        yield rules.lines_incomplete(expected)
     for index, item in enumerate(event.lines):
         if item.refused_g and not item.reason:
             yield Problem("manifest.reason_missing", f"/body/lines/{index}/reason")
@@ -65,14 +62,13 @@ def in_hand(before: Manifest, event: Treated, by: str) -> Iterator[Problem]:
         line = before.line(part.line)
         if line is None:
             continue
-        second = line.mass.second
-        if before.facility_of(line) != by or (second is not None and second.accepted_g is None):
-            facility = before.facility_of(line)
+        facility = before.facility_of(line)
+        if facility != by or _on_the_way(line):
             facts: dict[str, Fact] = {"line": part.line, "facility": facility}
             yield Problem("manifest.line_elsewhere", f"/body/parts/{index}/line", facts)
 
 
-def completion(before: Manifest, _event: Completed, by: str) -> Iterator[Problem]:
+def completion(before: Manifest, by: str) -> Iterator[Problem]:
     """Yield a problem when another facility than the one that treated last says that all is done."""
     if before.treated_by not in {None, by}:
         yield Problem("manifest.completes_last", "/actors/0/party", {"expected": str(before.treated_by)})
@@ -104,9 +100,8 @@ def postings(before: Manifest, event: object, terms: Terms) -> tuple[Posting, ..
     return ()
 
 
-def _on_the_way(before: Manifest, number: int) -> bool:
-    line = before.line(number)
-    return line is not None and line.mass.second is not None and line.mass.second.accepted_g is None
+def _on_the_way(line: Line) -> bool:
+    return line.mass.second is not None and line.mass.second.accepted_g is None
 
 
 def _forwarded(before: Manifest, event: Forwarded) -> Iterator[Posting]:

@@ -18,6 +18,7 @@ from manifest.cases import events as c
 from manifest.cases.parts import LineDisposed, LineMoved, LineReceived
 from manifest.consignment import Manifest
 from manifest.lifecycle import TRANSITIONS, step
+from manifest.reference import default
 from manifest.rules import every_line, way_back
 from manifest.vocabulary import Account, ManifestId, Status
 from tests.factories import (
@@ -136,11 +137,11 @@ def problems(before: Manifest, body: Body, by: str) -> Iterator[Problem]:
         case e.Treated():
             yield from second.in_hand(before, body, by)
         case e.Completed():
-            yield from second.completion(before, body, by)
+            yield from second.completion(before, by)
         case e.Returned():
             yield from way_back(before, body)
         case c.Transshipped():
-            yield from carriage.transshipment(before, body, 10**9)
+            yield from carriage.transshipment(before, body, default(), DAY)
         case c.Forwarded():
             yield from second.forwarding(before, body)
         case c.ReceivedSecond():

@@ -280,8 +280,8 @@ _MANIFESTS = (
     Mutant(
         "a certificate of disposal from before the departure counts",
         "cases/abroad.py",
-        "if event.disposed_on < left_on:",
-        "if event.disposed_on < date.min:",
+        "earliest=left_on, latest=on",
+        "earliest=None, latest=on",
         ("cases/test_abroad.py",),
     ),
     Mutant(
@@ -294,8 +294,8 @@ _MANIFESTS = (
     Mutant(
         "a facility treats what it has passed on",
         "cases/second.py",
-        "if before.facility_of(line) != by or (second",
-        "if (second",
+        "if facility != by or _on_the_way(line):",
+        "if _on_the_way(line):",
         ("cases/test_second.py",),
     ),
     Mutant(
