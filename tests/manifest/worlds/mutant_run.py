@@ -23,12 +23,12 @@ REPORT = ROOT / "docs" / "worlds.md"
 KEPT = ROOT / "var" / "worlds"
 BEGIN, END = "<!-- mutants -->", "<!-- end of mutants -->"
 COLUMNS = ("| changed | in | worlds | tests |", "|---|---|---|---|")
-EXAMPLES, STEPS, SEED = 8, 80, 1
+EXAMPLES, STEPS, SEED = 6, 80, 1
 LONGEST_S = 900
 
 _CHECK = re.compile(r"^tests/manifest/worlds/(?:checks|figures|machine)\.py:\d+: in (\w+)$", re.MULTILINE)
 _ERROR = re.compile(r"^E +(?:[\w.]+\.)?(\w+Error)\b", re.MULTILINE)
-_FAILED = re.compile(r"^FAILED \S+?::(\w+)", re.MULTILINE)
+_FAILED = re.compile(r"^_+ (?:\w+\.)?(test_\w+)\S* _+$", re.MULTILINE)
 
 
 def lead(copy: Path, kept: Path) -> str | None:
@@ -72,25 +72,17 @@ def _run(copy: Path, arguments: list[str], kept: Path, **environment: str) -> st
     return kept.read_text(encoding="utf-8") if done.returncode else None
 
 
-def noticed(mutant: Mutant, source: Path, kept: Path) -> tuple[str | None, str | None]:
+def noticed(mutant: Mutant, copy: Path, kept: Path) -> tuple[str | None, str | None]:
     """Return which check of the worlds noticed a mutant, or which test of its subject."""
-    with tempfile.TemporaryDirectory(prefix="ctnh-mutant-") as folder:
-        copy = Path(folder) / "copy"
-        shutil.copytree(source, copy)
-        mutant.apply(copy)
-        by_worlds = lead(copy, kept)
-        if by_worlds is not None:
-            return by_worlds, None
-        return None, test(copy, list(mutant.of_its_subject), kept)
+    with mutant.made(copy):
+        by_worlds = lead(copy, kept) if mutant.of_worlds else None
+        return by_worlds, None if by_worlds else test(copy, list(mutant.of_its_subject), kept)
 
 
-def unchanged(source: Path) -> bool:
+def unchanged(copy: Path) -> bool:
     """Tell whether worlds and tests are content with the code as it is."""
     every = sorted({path for mutant in MUTANTS for path in mutant.of_its_subject})
-    with tempfile.TemporaryDirectory(prefix="ctnh-mutant-") as folder:
-        copy = Path(folder) / "copy"
-        shutil.copytree(source, copy)
-        found = lead(copy, KEPT / "worlds.txt") or test(copy, every, KEPT / "tests.txt")
+    found = lead(copy, KEPT / "worlds.txt") or test(copy, every, KEPT / "tests.txt")
     sys.stdout.write(f"nothing changed: {found or 'nothing noticed'}\n")
     return found is None
 
@@ -123,16 +115,17 @@ def main() -> int:
     KEPT.mkdir(parents=True, exist_ok=True)
     sys.stdout.write(f"{len(chosen)} mutants of {_commit()}\n")
     with tempfile.TemporaryDirectory(prefix="ctnh-mutants-") as folder:
-        source = Path(folder) / "source"
-        shutil.copytree(ROOT, source, ignore=NOT_COPIED)
-        if not words and not unchanged(source):
+        copy = Path(folder) / "copy"
+        shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
+        if not words and not unchanged(copy):
             return 1
         good = True
         for mutant in chosen:
-            worlds, tests = noticed(mutant, source, KEPT / f"{MUTANTS.index(mutant):02}.txt")
+            worlds, tests = noticed(mutant, copy, KEPT / f"{MUTANTS.index(mutant):02}.txt")
             good = good and bool(worlds or tests)
             survived = tests or ("" if worlds else "**survived**")
-            row = f"| {mutant.name} | `manifest/{mutant.file}` | {worlds or 'not noticed'} | {survived} |"
+            led = worlds or ("not noticed" if mutant.of_worlds else "not led")
+            row = f"| {mutant.name} | `manifest/{mutant.file}` | {led} | {survived} |"
             sys.stdout.write(f"{row}\n")
             sys.stdout.flush()
             _put({mutant.name: row})
