@@ -1,4 +1,4 @@
-"""What happens to lots beside generation: residues, declassification, batches, treatment by the facility.
+"""What happens to lots: generation, residues, declassification, batches, treatment where they lie.
 
 A batch («mẻ») is what a facility pours together for interim treatment: parts of manifests' lines, its own
 residues, and what came out of earlier batches. What comes out of it is child lots and residues. Masses are
@@ -10,8 +10,22 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from manifest.body import STRICT, Body, Code, Day, Id, Mass, MassOrNothing, Methods, Short, Signed, Uuid7
-from manifest.vocabulary import State
+from manifest.body import (
+    MOST_G,
+    STRICT,
+    Body,
+    Code,
+    Day,
+    Id,
+    Mass,
+    MassOrNothing,
+    Methods,
+    Short,
+    Signed,
+    Text,
+    Uuid7,
+)
+from manifest.vocabulary import Basis, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +47,57 @@ class LotMass:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     lot: Uuid7
     mass_g: Mass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationDeclared(Signed):
+    """A lot of waste came to be at a site; ``generated_on`` starts its storage clock."""
+
+    kind: ClassVar[str] = "generation.declared.v1"
+    lot: Uuid7
+    site: Id
+    code: Code
+    state: State
+    mass_g: Mass
+    generated_on: Day
+    basis: Basis = Basis.REGULAR
+    container: Short | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpeningDeclared(Signed):
+    """Stock that was there before the ledger began; ``generated_on`` is when it arose, as far as known."""
+
+    kind: ClassVar[str] = "generation.opening_declared.v1"
+    lot: Uuid7
+    site: Id
+    code: Code
+    state: State
+    mass_g: Mass
+    generated_on: Day
+    container: Short | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationAdjusted(Signed):
+    """A lot turns out larger or smaller while it is still stored, with the reason."""
+
+    kind: ClassVar[str] = "generation.adjusted.v1"
+    lot: Uuid7
+    delta_g: Annotated[int, Field(ge=-MOST_G, le=MOST_G)]
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTreated(Signed):
+    """A generator treated part of a lot on its own site; it counts only under a permit line."""
+
+    kind: ClassVar[str] = "generation.self_treated.v1"
+    lot: Uuid7
+    mass_g: Mass
+    methods: Methods
+    treated_on: Day
+    permit: Id | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,5 +175,8 @@ class BatchDischarged(Signed):
     permit: Id | None = None
 
 
-LOT_EVENTS: tuple[type[Body], ...] = (ResidueDeclared, Declassified, LotTreated)
+GENERATION_EVENTS: tuple[type[Body], ...] = (
+    GenerationDeclared, OpeningDeclared, GenerationAdjusted, SelfTreated, ResidueDeclared, Declassified,
+    LotTreated,
+)  # fmt: skip
 BATCH_EVENTS: tuple[type[Body], ...] = (BatchCharged, BatchDischarged)
