@@ -19,6 +19,11 @@ class Problem:
     path: str = ""
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
+    @property
+    def detail(self) -> str:
+        """What a finding says beside the code: where, or by which key."""
+        return self.path or str(self.facts.get("kid", ""))
+
 
 class Refused(Exception):  # noqa: N818  a refusal is no error of the program
     """The request breaks a rule; nothing was written."""
