@@ -1,5 +1,6 @@
 """Running the server: uvicorn, an orderly end, and one publisher that signs checkpoints beside it."""
 
+import errno
 import logging
 import os
 import signal
@@ -20,7 +21,7 @@ from api.cosigning import Cosigning
 from api.home import Home, open_home
 from api.main import create_app
 from api.settings import Settings, settings
-from ledger.errors import Refused
+from ledger.errors import Problem, Refused, Unavailable
 from ledger.publishing.leadership import Leadership
 from manifest.wording import message
 
@@ -100,11 +101,20 @@ def serve(home: Home, workers: int = 1) -> int:
 
 
 def need_address(host: str, port: int) -> None:
-    """Raise OSError when the address cannot be listened on, so that it is said before anything is opened."""
+    """Refuse an address that cannot be listened on, before anything is opened.
+
+    Raises Unavailable when another program listens there, OSError when it is none of this machine's.
+    """
     family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        trial.bind(place)
+        try:
+            trial.bind(place)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            taken = Problem("api.address_taken", "", {"host": host, "port": port})
+            raise Unavailable(taken) from error
 
 
 def app_from_settings() -> FastAPI:

@@ -7,7 +7,7 @@ a name that ends in `_g` is written as kilograms, a date as a date, and a value 
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
@@ -154,7 +154,8 @@ LISTS: dict[str, tuple[str, ...]] = {
         "untreated_total",
         "initialised",
         "rebuilt",
-        "serving",
+        "serving_at",
+        "serving_keys",
         "demo_title",
         "demo_acts",
         "demo_pdfs",
@@ -163,6 +164,11 @@ LISTS: dict[str, tuple[str, ...]] = {
         "more_findings",
         "progress_story",
         "progress_documents",
+        "box_unsigned",
+        "nothing_found",
+        "signed_by",
+        "signed_by_party",
+        "entry_number",
         "no_proof",
     ),
     "figure": (
@@ -196,7 +202,83 @@ LISTS: dict[str, tuple[str, ...]] = {
         "valid_from",
         "source",
         "confirmation",
+        "party",
+        "weighed",
+        "refused",
+        "held_now",
+        "acts",
+        "line",
     ),
+    "report": (
+        "origin",
+        "entries",
+        "since",
+        "root",
+        "checkpoint",
+        "trust",
+        "guard",
+        "meaning",
+        "anchors",
+    ),
+    "box": (
+        "sig_generator_confirms",
+        "sig_receipt_1",
+        "sig_receipt_2",
+        "sig_completion",
+    ),
+    "rule": (
+        "receipt_tolerance_permille",
+        "scale_uncertainty_max_g",
+        "road_vehicle_max_mass_g",
+        "storage_limit_months",
+        "treatment_limit_months",
+        "last_copies_limit_months",
+        "in_transit_limit_hours",
+        "permit_threshold_year_g",
+        "permit_threshold_month_g",
+        "facility_notice_warning_months",
+        "retention_years",
+        "coverage_min_permille",
+        "facilities_per_lot_max",
+        "clock_skew_s",
+        "permit_warning_permille",
+        "in_transit_warning_hours",
+        "acceptance_limit_hours",
+        "last_copies_warning_months",
+        "last_copies_last_warning_months",
+        "storage_warning_months",
+        "storage_last_warning_months",
+        "obligation_warning_days",
+        "obligation_limit_days",
+        "correction_warning_days",
+        "correction_answer_days",
+        "permit_end_warning_days",
+        "permit_end_last_warning_days",
+        "contract_end_warning_days",
+        "certificate_end_warning_days",
+        "contest_limit_days",
+        "register_book_threshold_year_g",
+        "density_max_solid_g_l",
+        "density_max_liquid_g_l",
+        "density_max_sludge_g_l",
+        "payload_excess_max_permille",
+        "container_fill_max_permille",
+        "incident_longest_hours",
+        "electronic_record_leading",
+    ),
+    "unit": (
+        "permille",
+        "g",
+        "month",
+        "hour",
+        "year",
+        "facility",
+        "s",
+        "day",
+        "g_per_l",
+        "flag",
+    ),
+    "source": ("CTNH Ledger (ours)",),
     "dimension": (
         "zone_kind",
         "zone",
@@ -346,6 +428,13 @@ def percent(numerator: int, denominator: int, language: Language = "vi") -> str:
 def date_text(day: date, language: Language) -> str:
     """Return a date as it is read: 30/06/2025 in Vietnamese, 2025-06-30 in English."""
     return f"{day.day:02d}/{day.month:02d}/{day.year}" if language == "vi" else day.isoformat()
+
+
+def moment_text(moment: datetime, language: Language) -> str:
+    """Return a moment as it is read, in the time of Viet Nam: 08:30 30/06/2025; in English the date first."""
+    local = moment.astimezone(vocabulary.VIETNAM)
+    day = date_text(local.date(), language)
+    return f"{local:%H:%M} {day}" if language == "vi" else f"{day} {local:%H:%M}"
 
 
 @cache

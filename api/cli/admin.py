@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from api.cli.common import GOOD, WRONG, AsJson, Db, chosen, language, out, print_json, telling
+from api.demo.place import LOGINS
 from api.home import make_home, open_home
 from ledger.storage.db import writing
 from manifest import wording
 from manifest.reference import default
 from manifest.replay import rebuild
+from manifest.vocabulary import Role
 
 
 def init_command(db: Db = None) -> None:
@@ -69,8 +71,11 @@ def serve_command(
     with telling():
         need_address(settings.host, settings.port)
         home = open_home(settings)
+    address = f"http://{settings.host}:{settings.port}"
+    out.print(wording.text("serving_at", {"address": address}, language()), style="bold", markup=False)
     if demo:
-        show_logins(settings.data_dir.parent / "logins.json", f"http://{settings.host}:{settings.port}")
+        show_logins(settings.data_dir.parent / LOGINS, address)
+    out.print(f"  {address}/", markup=False)
     try:
         code = serve(home, workers=workers)
     finally:
@@ -79,11 +84,12 @@ def serve_command(
 
 
 def show_logins(path: Path, address: str) -> None:
-    """Print the demo's logins and a command to begin with."""
+    """Print the demo's logins and a command to begin with, as the generator."""
+    said = language()
     logins = json.loads(path.read_text(encoding="utf-8"))
-    out.print(wording.text("serving", {"address": address}, language()), style="bold")
+    out.print(wording.text("serving_keys", {}, said), markup=False)
     for login in logins:
-        out.print(f"  {login['role']:<20} {login['name']}\n      {login['api_key']}", markup=False)
-    key = logins[0]["api_key"]
+        role = wording.label("role", login["role"], said)
+        out.print(f"  {role}: {login['name']} ({login['party']})\n      {login['api_key']}", markup=False)
+    key = next(login["api_key"] for login in logins if login["role"] == Role.GENERATOR)
     out.print(f"\n  curl -H 'Authorization: Bearer {key}' '{address}/api/v1/manifests?limit=5'", markup=False)
-    out.print(f"  {address}/docs", markup=False)

@@ -1,11 +1,13 @@
 """`ctnh clocks`, `ctnh rules`, `ctnh manifest rejudge`: what is due, and under which limits."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from api.cli.common import AsJson, Db, Origin, language, looking, out, print_json, telling
 from api.finding import find_manifest
@@ -14,11 +16,16 @@ from ledger.writing.changes import Reads
 from manifest import wording
 from manifest.acts import find
 from manifest.clock_views import Watch, clocks
+from manifest.clocks import ClockKind
 from manifest.lookups import reference_at
 from manifest.reference import default
 from manifest.rejudge import compare
-from manifest.views import MANIFEST
+from manifest.views import LOT, MANIFEST, ORGANISATION
 from manifest.vocabulary import local_date, local_noon
+
+# The length of a number as long as they come, and what an obligation is called.
+_NUMBER = 21
+_OBLIGATION = re.compile(r"[0-9a-f-]{36}:[0-9]+(:[0-9]+)?")
 
 At = Annotated[
     datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="State of that day. Default: now.")
@@ -41,14 +48,15 @@ def clocks_command(
     moment = _moment(at)
     with telling(), looking(db, origin) as (reader, log, _):
         parties = None if party is None else frozenset({party})
-        found = clocks(reader, default(), Watch(log=log, at=moment, parties=parties, most=limit))
-        numbers = _numbers(reader, log, {one.subject for one in found})
+        found = clocks(reader, default(), Watch(log=log, at=moment, parties=parties, most=limit))[:limit]
+        numbers = _numbers(reader, log, {_of(one.subject) for one in found})
+        lots = _lots(reader, log, {one.subject for one in found if one.kind is ClockKind.STORAGE})
     if as_json:
         items = [
             {
                 "kind": one.kind,
                 "subject": one.subject,
-                "number": numbers.get(one.subject),
+                "number": numbers.get(_of(one.subject)),
                 "state": one.state,
                 "due_at": one.due.isoformat(),
                 "told": list(one.told),
@@ -60,24 +68,50 @@ def clocks_command(
         print_json({"at": moment.isoformat(), "clocks": items})
         return
     said = language()
-    made = Table()
-    for name in ("due_on", "subject", "clock", "clock_state", "told"):
-        made.add_column(wording.label("figure", name, said), overflow="fold", no_wrap=name == "due_on")
-    for one in found:
-        told = ", ".join(wording.label("told", who, said) for who in one.told)
-        place = (one.due_on.isoformat(), numbers.get(one.subject, one.subject))
-        labels = (
-            wording.label("clock", one.kind, said),
-            wording.label("clock_state", one.state, said),
+    if not found:
+        out.print(wording.text("nothing_found", {}, said), markup=False)
+        return
+    made = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for name in ("due_on", "subject", "clock", "mass", "clock_state", "told"):
+        # A number that is cut is no use to whoever looks for the manifest; longer names are folded.
+        made.add_column(
+            wording.label("figure", name, said),
+            overflow="fold",
+            no_wrap=name == "due_on",
+            width=_NUMBER if name == "subject" else None,
+            justify="right" if name == "mass" else "left",
         )
-        made.add_row(*place, *labels, told)
+    for one in found:
+        names = {**numbers, **lots}
+        made.add_row(
+            wording.date_text(one.due_on, said),
+            names.get(one.subject) or names.get(_of(one.subject), one.subject),
+            wording.label("clock", one.kind, said),
+            "" if one.grams is None else wording.kg(one.grams, said),
+            wording.label("clock_state", one.state, said),
+            ", ".join(wording.label("told", who, said) for who in one.told),
+        )
     out.print(made)
+
+
+def _of(subject: str) -> str:
+    """Return the manifest of what is named after one: an obligation is ``manifest:line``."""
+    return subject.partition(":")[0] if _OBLIGATION.fullmatch(subject) else subject
 
 
 def _numbers(reader: Reader, log: int, names: set[str]) -> dict[str, str]:
     asked = select(MANIFEST.c.manifest, MANIFEST.c.number)
     asked = asked.where(MANIFEST.c.log == log, MANIFEST.c.manifest.in_(sorted(names)))
     return {row.manifest: row.number for row in reader.execute(asked)}
+
+
+def _lots(reader: Reader, log: int, names: set[str]) -> dict[str, str]:
+    """Return what lots in store are called where somebody reads of them: the code, and who has them."""
+    asked = select(LOT.c.lot, LOT.c.code, ORGANISATION.c.name)
+    asked = asked.join(
+        ORGANISATION, and_(ORGANISATION.c.log == LOT.c.log, ORGANISATION.c.party == LOT.c.party)
+    ).where(LOT.c.log == log, LOT.c.lot.in_(sorted(names)))
+    return {row.lot: f"{row.code} · {row.name}" for row in reader.execute(asked)}
 
 
 def rules_command(db: Db = None, origin: Origin = None, as_json: AsJson = False) -> None:
@@ -94,13 +128,26 @@ def rules_command(db: Db = None, origin: Origin = None, as_json: AsJson = False)
         print_json({"rules": items})
         return
     said = language()
-    made = Table()
+    made = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     for name in ("rule", "value", "valid_from", "source", "confirmation"):
-        made.add_column(wording.label("figure", name, said), overflow="fold")
+        made.add_column(wording.label("figure", name, said), overflow="fold", no_wrap=name == "valid_from")
     for one in found:
         stands = wording.label("confirmation", "confirmed" if one.confirmed else "unconfirmed", said)
-        made.add_row(one.name, f"{one.integer} {one.unit}", str(one.valid_from), one.source, stands)
+        made.add_row(
+            wording.label("rule", one.name, said),
+            _value(one.integer, one.unit, said),
+            "–" if one.valid_from is None else wording.date_text(one.valid_from, said),
+            wording.label("source", one.source, said),
+            stands,
+        )
     out.print(made)
+
+
+def _value(number: int, unit: str, said: wording.Language) -> str:
+    """Return a limit as it is read: masses in kilograms."""
+    if unit == "g":
+        return f"{wording.kg(number, said)} kg"
+    return f"{number} {wording.label('unit', unit, said)}"
 
 
 def rejudge_command(

@@ -11,10 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
 from api.settings import Settings, settings
-from ledger.errors import NotFound, Problem, Refused
+from ledger.errors import Conflict, Malformed, NotFound, Problem, Refused
 from ledger.format.trust import Trust
 from ledger.format.trust import load as load_trust
 from ledger.storage.db import Reader, open_engine, reading
@@ -25,6 +25,7 @@ from manifest.reference import ReferenceRefused
 from pdf.errors import PdfError
 
 GOOD, WRONG, COULD_NOT = 0, 1, 2
+_SQLITE = b"SQLite format 3\x00"
 
 Db = Annotated[
     str | None, typer.Option("--db", help="Database: URL or SQLite file. Default: CTNH_DATABASE_URL.")
@@ -100,7 +101,23 @@ def open_existing(db: str | None) -> Engine:
     path = Path(place.removeprefix("sqlite:///"))
     if ("://" not in place or place.startswith("sqlite:")) and not path.is_file():
         raise NotFound(Problem("api.database_missing", "", {"place": place}))
+    if path.is_file() and _begins(path) not in {b"", _SQLITE}:
+        raise Malformed(Problem("api.database_malformed", "", {"place": place}))
     return open_engine(place)
+
+
+def _begins(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE))
+
+
+def _need_schema(engine: Engine) -> None:
+    """Raise Conflict when the database has another schema than this program reads."""
+    from api.database import newest_revision, revision_of  # noqa: PLC0415  asked only when something failed
+
+    found, needed = revision_of(engine), newest_revision()
+    if found != needed:
+        raise Conflict(Problem("api.database_outdated", "", {"found": found or "–", "needed": needed}))
 
 
 @contextmanager
@@ -125,6 +142,9 @@ def looking(db: str | None, origin: str | None = None) -> Iterator[tuple[Reader,
             own = settings().origin if settings().origin in logs else next(iter(logs))
             found = origin or newest(reader, own)
             yield reader, logs[found], found
+    except (OperationalError, ProgrammingError):
+        _need_schema(engine)
+        raise
     finally:
         engine.dispose()
 

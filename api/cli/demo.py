@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -22,7 +23,7 @@ from api.cli.common import GOOD, WRONG, err, language, looking, out, telling
 from api.cli.verifying import show, verify_database
 from api.cli.waste import show_ratio
 from api.demo.clock import StoryClock
-from api.demo.place import FOLDER, demo_settings
+from api.demo.place import FOLDER, LOGINS, demo_settings
 from api.demo.story import Story, play
 from api.documents import issue_pdf, write_issued
 from api.home import OPERATOR, Home, make_home
@@ -45,7 +46,7 @@ def demo_command(
 ) -> None:
     """Play the main job from nothing and show what came of it."""
     settings = demo_settings(folder)
-    if if_missing and (folder / MARK).exists():
+    if if_missing and (folder / LOGINS).exists():
         return
     began = time.monotonic()
     with telling():
@@ -125,7 +126,7 @@ def _write_logins(home: Home, story: Story, folder: Path) -> None:
         for role in order
         if role in wanted
     ]
-    (folder / "logins.json").write_text(json.dumps(logins, ensure_ascii=False, indent=2), encoding="utf-8")
+    (folder / LOGINS).write_text(json.dumps(logins, ensure_ascii=False, indent=2), encoding="utf-8")
 
 
 def _tell(story: Story, folder: Path) -> None:
@@ -152,10 +153,21 @@ def _figures(db: str, trust: Path) -> bool:
         table = ratio(reader, log, start=START, end=END, as_of=END, reference=default())
         open_lots = untreated(reader, log, as_of=END, reference=default())
     show_ratio(table)
-    made = Table(title=wording.text("untreated_title", {}, said))
+    made = Table(
+        title=wording.text("untreated_title", {}, said),
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+        pad_edge=False,
+    )
     for name in ("generator", "code", "where", "number", "mass", "since"):
-        justify: Literal["left", "right"] = "right" if name == "mass" else "left"
-        made.add_column(wording.label("figure", name, said), overflow="fold", justify=justify)
+        # Only a name is folded; a heading of more words folds as it is wider than its figures.
+        made.add_column(
+            wording.label("figure", name, said),
+            overflow="fold",
+            no_wrap=name in {"code", "number", "since"},
+            justify="right" if name == "mass" else "left",
+        )
     for item in open_lots[:SHOWN]:
         made.add_row(
             item.generator_name,

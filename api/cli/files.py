@@ -1,5 +1,6 @@
 """`ctnh verify FILE|FOLDER`: check a PDF, a proof or a whole log offline, with a trust file alone."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -178,5 +179,16 @@ def _show(result: dict[str, Any]) -> None:
     for part in result["parts"]:
         out.print(f"  {marks.get(part['verdict'], '?')} {part['sentence']} [{part['code']}]", markup=False)
     for state in result.get("signatures", ()):
-        who = f"{state['signer']} – {state['organization']} {state['signed_at']}" if state["signed"] else "…"
-        out.print(f"    {state['field']}: {who}", markup=False)
+        box = wording.label("box", state["field"], said)
+        out.print(f"    {box}: {_who(state, said)}", markup=False)
+
+
+def _who(state: dict[str, Any], said: wording.Language) -> str:
+    """Return who signed a box and when, in Vietnamese time; a party that signs by itself is named once."""
+    if not state["signed"]:
+        return wording.text("box_unsigned", {}, said)
+    at = state["signed_at"]
+    moment = "–" if at is None else wording.moment_text(datetime.fromisoformat(at), said)
+    facts = {"signer": state["signer"], "organization": state["organization"], "moment": moment}
+    name = "signed_by_party" if state["signer"] == state["organization"] else "signed_by"
+    return wording.text(name, facts, said)

@@ -45,7 +45,7 @@ from api.cli.common import (
 )
 from api.places import guard_path, kept_subjects
 from api.settings import settings
-from ledger.errors import Malformed, Problem
+from ledger.errors import Fact, Malformed, Problem
 from ledger.format.note import NoteSigner, decode, parse_vkey
 from ledger.format.policy import Policy
 from ledger.format.policy import parse as parse_policy
@@ -290,24 +290,39 @@ def _bar() -> Iterator[Callable[[int, int], None]]:
 def show(report: Report) -> None:
     """Print a verification report as sentences."""
     said = language()
-    result = report.as_json()
     verdict = "verified" if report.ok else "not_verified"
     out.print(wording.text(verdict, {}, said), style="bold green" if report.ok else "bold red")
-    out.print(f"  origin      {report.origin}", markup=False)
-    out.print(f"  entries     {report.size}", markup=False)
-    if report.since:
-        out.print(f"  since       {report.since}", markup=False)
-    out.print(f"  root        {report.root}", markup=False)
-    out.print(f"  checkpoint  {(result.get('checkpoint') or {}).get('size')}", markup=False)
-    out.print(f"  trust       {wording.text('trust_' + report.trust, {}, said)}", markup=False)
-    out.print(f"  guard       {wording.text('guard_' + report.guard, {}, said)}", markup=False)
-    out.print(f"  meaning     {wording.text('meaning_' + report.meaning, {}, said)}", markup=False)
-    if report.anchors_good or report.anchors_not_checked:
-        facts = {"good": report.anchors_good, "unchecked": report.anchors_not_checked}
-        out.print(f"  anchors     {wording.text('anchors_counted', facts, said)}", markup=False)
+    for name, value in _figures(report, said).items():
+        out.print(f"  {wording.label('report', name, said):<14}  {value}", markup=False)
     for finding in report.findings[:SHOWN]:
-        sentence = wording.message(finding.code, {"seq": finding.seq or 0, "detail": finding.detail}, said)
-        place = "" if finding.seq is None else f"seq {finding.seq}: "
-        out.print(f"  - {place}{sentence} [{finding.code}] {finding.detail}", markup=False)
+        out.print(f"  - {sentence(finding.seq, finding.code, finding.detail, said)}", markup=False)
     if len(report.findings) > SHOWN:
         out.print("  " + wording.text("more_findings", {"count": len(report.findings) - SHOWN}, said))
+
+
+def _figures(report: Report, said: wording.Language) -> dict[str, str]:
+    """Return what a report states beside its findings, as it is read, in the order in which it is shown."""
+    size = (report.as_json().get("checkpoint") or {}).get("size")
+    figures = {"origin": report.origin, "entries": str(report.size)}
+    if report.since:
+        figures["since"] = str(report.since)
+    figures |= {
+        "root": report.root,
+        "checkpoint": "–" if size is None else str(size),
+        "trust": wording.text(f"trust_{report.trust}", {}, said),
+        "guard": wording.text(f"guard_{report.guard}", {}, said),
+        "meaning": wording.text(f"meaning_{report.meaning}", {}, said),
+    }
+    if report.anchors_good or report.anchors_not_checked:
+        facts = {"good": report.anchors_good, "unchecked": report.anchors_not_checked}
+        figures["anchors"] = wording.text("anchors_counted", facts, said)
+    return figures
+
+
+def sentence(seq: int | None, code: str, detail: str, said: wording.Language) -> str:
+    """Return a finding as a sentence: its entry, what is wrong, its code, and what the words leave out."""
+    facts: dict[str, Fact] = {"seq": seq or 0, "detail": detail, "kid": detail or "?"}
+    told = wording.message(code, facts, said)
+    place = "" if seq is None else f"{wording.text('entry_number', {'seq': seq}, said)}: "
+    more = "" if not detail or detail in told else f" {detail}"
+    return f"{place}{told} [{code}]{more}"

@@ -1,5 +1,6 @@
 """`ctnh ratio`, `ctnh manifest list`, `ctnh manifest show`: what the ledger says of waste."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -13,14 +14,20 @@ from ledger.format.canonical import MAX_INTEGER
 from ledger.storage.store import rows
 from ledger.writing.changes import Reads
 from manifest import wording
+from manifest.accounts import Slot
 from manifest.acts import find, read_stored
 from manifest.evidence_views import evidence
 from manifest.reconcile.ratio import DIMENSIONS, RatioTable, ratio
 from manifest.reference import default
 from manifest.views import ACT, MANIFEST, MANIFEST_LINE, ORGANISATION
+from manifest.vocabulary import SOURCES, Account, LotId, Status
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 _KG = 1000
+# As wide as 100,00% is, and what flows beyond it.
+_PERCENT = 7
+# From so many columns on, all of it has room.
+_ROOMY = 100
 _ALIASES = {"zone-kind": "zone_kind"}
 
 
@@ -84,7 +91,9 @@ def show_ratio(table: RatioTable) -> None:
     for name in table.scope.by:
         made.add_column(wording.label("dimension", name, said), no_wrap=True)
     for name in (*columns, "cohort", "flow", "coverage"):
-        made.add_column(wording.label("figure", name, said), justify="right", overflow="fold")
+        # A figure stays on one line; what is said in its place, and the headings, may fold.
+        wide = _PERCENT if name in {"cohort", "flow"} and out.width < _ROOMY else None
+        made.add_column(wording.label("figure", name, said), justify="right", overflow="fold", width=wide)
     for row in data["rows"]:
         made.add_row(*map(_whole, (*_dimensions(row, table.scope.by, said), *_cells(row, columns, said))))
     blank = [""] * (len(table.scope.by) - 1)
@@ -136,23 +145,26 @@ def _caption(data: dict[str, Any], said: wording.Language) -> str:
 
 def list_command(
     db: Db = None,
-    status: Annotated[str | None, typer.Option(help="Only with this status.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Only with this status.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000)] = 50,
     origin: Origin = None,
     as_json: AsJson = False,
 ) -> None:
     """List manifests, newest last."""
     with telling(), looking(db, origin) as (reader, log, _):
-        equal = {"status": status} if status else {}
+        equal = {"status": status.value} if status else {}
         found = sorted(rows(reader, MANIFEST, log=log, **equal), key=lambda row: row["seq"])[-limit:]
         names = {row["party"]: row["name"] for row in rows(reader, ORGANISATION, log=log)}
     if as_json:
         print_json({"manifests": [_plain(row) for row in found]})
         return
     said = language()
-    made = Table()
-    for name in ("number", "status", "generator", "facility", "declared", "accepted", "left"):
-        made.add_column(wording.label("figure", name, said))
+    made = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for name in ("number", "status", "generator", "facility"):
+        # Whoever reads the list goes on with a number: it is never cut.
+        made.add_column(wording.label("figure", name, said), no_wrap=name == "number", overflow="fold")
+    for name in ("declared", "accepted", "left"):
+        made.add_column(wording.label("figure", name, said), justify="right", overflow="fold")
     for row in found:
         masses = [wording.kg(row[name], said) for name in ("declared_g", "accepted_g", "left_g")]
         status_text = wording.label("status", row["status"], said)
@@ -172,6 +184,7 @@ def show_command(
         head = rows(reader, MANIFEST, log=log, manifest=manifest_id)[0]
         lines = rows(reader, MANIFEST_LINE, log=log, manifest=manifest_id)
         acts = rows(reader, ACT, log=log, manifest=manifest_id)
+        names = {row["party"]: row["name"] for row in rows(reader, ORGANISATION, log=log)}
         reads = Reads(reader, log)
         state = find(reads, manifest_id, default())
         rests_on = evidence(reader, log, head)
@@ -196,14 +209,47 @@ def show_command(
         f"{head['number']}  {wording.label('status', head['status'], said)}", style="bold", markup=False
     )
     graded = wording.label("grade", rests_on.grade, said)
-    out.print(f"  {wording.label('figure', 'evidence', said)}: {rests_on.grade} ({graded})", markup=False)
-    for row in lines:
-        out.print(
-            f"  {row['line']}. {row['code']} {row['name']}: {wording.kg(row['declared_g'], said)} kg",
-            markup=False,
-        )
+    told = [
+        *(
+            f"{wording.label('figure', name, said)}: {names[head[name]]}"
+            for name in ("generator", "facility")
+        ),
+        f"{wording.label('figure', 'evidence', said)}: {rests_on.grade} ({graded})",
+        *(_line(row, said) for row in lines),
+    ]
+    told += [f"{wording.label('figure', 'held_now', said)}: {mass}" for mass in _masses(state.held, said)]
     for row in acts:
-        out.print(f"  {row['occurred_at']:%Y-%m-%d %H:%M} {row['kind']} (seq {row['seq']})", markup=False)
+        entry = wording.text("entry_number", {"seq": row["seq"]}, said)
+        moment = wording.moment_text(row["occurred_at"], said)
+        told.append(f"{moment}  {wording.label('event', row['kind'], said)} ({entry})")
+    for line in told:
+        out.print(f"  {line}", markup=False)
+
+
+def _masses(held: Mapping[tuple[int, Slot, LotId], int], said: wording.Language) -> list[str]:
+    """Return where the grams that a manifest moved are now; what it took them out of is left out."""
+    sums: dict[Account, int] = {}
+    for (_, slot, _), grams in held.items():
+        if slot.account not in SOURCES and grams > 0:
+            sums[slot.account] = sums.get(slot.account, 0) + grams
+    return [f"{wording.label('account', name, said)} {wording.kg(sums[name], said)} kg" for name in sums]
+
+
+def _line(row: dict[str, Any], said: wording.Language) -> str:
+    """Return a line of a manifest with its masses: what is not yet known is left out."""
+    masses = (
+        ("declared", row["declared_g"]),
+        ("weighed", row["net_g"]),
+        ("accepted", row["accepted_g"]),
+        ("refused", row["refused_g"] or None),
+        ("treated", row["treated_g"] or None),
+    )
+    figures = (
+        f"{wording.label('figure', name, said).removesuffix(' (kg)').lower()} {wording.kg(grams, said)}"
+        for name, grams in masses
+        if grams is not None
+    )
+    return f"{row['line']}. {row['code']} {row['name']} (kg): {', '.join(figures)}"
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

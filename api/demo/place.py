@@ -5,6 +5,8 @@ from pathlib import Path
 from api.settings import Settings, settings
 
 FOLDER = Path("var/demo")
+# Written last: with it, a demo is whole.
+LOGINS = "logins.json"
 
 
 def demo_settings(folder: Path = FOLDER) -> Settings:

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import socket
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +82,8 @@ def test_a_copied_file_alone_verifies_and_says_what_was_not_checked(copy: Path) 
     assert answer["guard"] == "not_checked"
     assert answer["trust"] == "self"
     said = RUN.invoke(app, ["ledger", "verify", "--db", str(copy)]).stdout
-    assert "guard" in said
+    assert "sổ canh" in said
+    assert not {"guard", "origin", "meaning"} & set(said.split())
 
 
 def test_with_the_trust_file_the_keys_are_the_auditors_own(played: tuple[Path, Story], copy: Path) -> None:
@@ -229,7 +232,9 @@ def test_a_new_deployment_is_made_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert RUN.invoke(app, ["init", "--db", database]).exit_code == 0
     assert (tmp_path / "trust.json").exists()
     assert call("ledger", "verify", "--db", database, "--trust", tmp_path / "trust.json")[0] == 0
-    assert RUN.invoke(app, ["init", "--db", database]).exit_code == 2
+    size = call("ledger", "verify", "--db", database)[1]["size"]
+    assert RUN.invoke(app, ["init", "--db", database]).exit_code == 0
+    assert call("ledger", "verify", "--db", database)[1]["size"] == size
     settings.cache_clear()
 
 
@@ -271,10 +276,78 @@ def test_clocks_rules_and_other_rules_are_said(played: tuple[Path, Story]) -> No
     said = RUN.invoke(app, ["clocks", "--db", str(db), "--as-of", "2025-10-15"]).stdout
     assert late["number"].split("/")[0] in said
     assert call("rules", "--db", db)[1]["rules"]
-    assert "CTNH Ledger" in RUN.invoke(app, ["rules", "--db", str(db)]).stdout
+    shown = RUN.invoke(app, ["rules", "--db", str(db)], env={"COLUMNS": "200"}).stdout
+    assert "hạn lưu giữ tại nơi phát sinh" in shown
+    assert not {one["name"] for one in call("rules", "--db", db)[1]["rules"]} & set(shown.split())
     number = late["number"]
     assert call("manifest", "rejudge", number, "--db", db)[1]["differs"] == []
     old = call("manifest", "rejudge", number, "--db", db, "--rules-of", "2021-05-05")[1]["differs"]
     assert {"subject": "form", "then": "tt02-2022", "now": "tt36-2015"} in old
     for more in ([], ["--rules-of", "2021-05-05"]):
         assert RUN.invoke(app, ["manifest", "rejudge", number, "--db", str(db), *more]).exit_code == 0
+
+
+def test_lists_fit_a_narrow_terminal_and_never_cut_a_number(played: tuple[Path, Story]) -> None:
+    db = str(played[0] / "ctnh.db")
+    numbers = [one["number"] for one in call("manifest", "list", "--db", db)[1]["manifests"]]
+    due = [one["number"] for one in call("clocks", "--db", db, "--as-of", "2025-10-15")[1]["clocks"]]
+    narrow = {"COLUMNS": "80"}
+    listed = RUN.invoke(app, ["manifest", "list", "--db", db], env=narrow).stdout
+    waited = RUN.invoke(app, ["clocks", "--db", db, "--as-of", "2025-10-15"], env=narrow).stdout
+    shares = RUN.invoke(app, ["ratio", "--db", db, *PERIOD], env=narrow).stdout
+
+    assert numbers
+    assert all(number in listed for number in numbers)
+    assert all(number in waited for number in due if number)
+    for shown in (listed, waited, shares):
+        # The caption, which holds a hash, may be longer.
+        assert max(len(line) for line in shown.splitlines() if "sổ cái ·" not in line) <= 80
+        assert not [line for line in shown.splitlines() if line.rstrip().endswith("…")]
+    assert not [line for line in shares.splitlines() if line.strip() == "%"]
+
+
+def test_a_manifest_is_shown_in_the_words_of_its_readers(played: tuple[Path, Story]) -> None:
+    folder, story = played
+    number = next(iter(story.examples.values())).number
+    shown = RUN.invoke(app, ["manifest", "show", number, "--db", str(folder / "ctnh.db")]).stdout
+
+    assert "đăng ký chứng từ (mục " in shown
+    assert "manifest.registered" not in shown
+    assert "hiện ở: " in shown
+    assert "-" not in shown.partition("hiện ở: ")[2].splitlines()[0]  # no account is shown below zero
+
+
+def test_a_status_that_there_is_none_of_is_refused(copy: Path) -> None:
+    done = RUN.invoke(app, ["manifest", "list", "--db", str(copy), "--status", "lost"])
+
+    assert done.exit_code == 2
+    assert "in_transit" in done.stderr
+
+
+def test_what_is_no_database_or_an_old_one_is_said_in_a_sentence(copy: Path, tmp_path: Path) -> None:
+    text = tmp_path / "notes.md"
+    text.write_text("no database, however long the text is", encoding="utf-8")
+    with closing(sqlite3.connect(copy)) as base:
+        base.execute("ALTER TABLE manifest RENAME COLUMN declared_g TO declared")
+        base.execute("UPDATE alembic_version SET version_num = '0001_ledger'")
+        base.commit()
+
+    none = RUN.invoke(app, ["manifest", "list", "--db", str(text)])
+    old = RUN.invoke(app, ["manifest", "list", "--db", str(copy)])
+
+    assert (none.exit_code, old.exit_code) == (2, 2)
+    assert "api.database_malformed" in none.stderr
+    assert "api.database_outdated" in old.stderr
+    assert "0001_ledger" in old.stderr
+
+
+def test_an_address_that_is_taken_is_said_before_anything_is_opened() -> None:
+    with closing(socket.socket()) as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = RUN.invoke(app, ["serve", "--port", str(port)])
+
+    assert done.exit_code == 2
+    assert f"{port}" in done.stderr
+    assert "api.address_taken" in done.stderr

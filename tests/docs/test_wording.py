@@ -12,8 +12,10 @@ from ledger.format.keys import CUSTODY
 from ledger.format.signature import Algorithm
 from manifest import vocabulary, wording
 from manifest.events import EVENTS
+from manifest.reference import default
 from manifest.wording import Language
 from pdf.errors import SENTENCES
+from pdf.form import BOX_FIELDS
 
 LANGUAGES = wording.languages()
 ENUMERATIONS = [
@@ -103,3 +105,15 @@ def test_verification_of_a_pdf_says_the_same_in_both_places() -> None:
 def test_nothing_is_called_a_violation() -> None:
     """A finding is a point to be cleared up (decision E); whether it breaks the law is not ours to say."""
     assert not [key for key, words in wording.catalogue("vi").items() if "vi phạm" in words.lower()]
+
+
+def test_every_limit_has_a_name_and_every_unit_a_word() -> None:
+    rows = default().rules()
+    assert set(wording.LISTS["rule"]) == {row.name for row in rows}
+    assert set(wording.LISTS["unit"]) == {row.unit for row in rows}
+    ours = {row.source for row in rows if row.source.startswith("CTNH Ledger")}
+    assert ours == set(wording.LISTS["source"])
+
+
+def test_every_box_of_the_form_has_a_name() -> None:
+    assert {f"sig_{name}" for name in BOX_FIELDS} == set(wording.LISTS["box"])
