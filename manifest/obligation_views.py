@@ -1,6 +1,6 @@
 """Read tables of refusals: each refused part is an obligation until its grams have come to an end."""
 
-from sqlalchemy import CheckConstraint, Index, Table
+from sqlalchemy import CheckConstraint, Index
 from sqlmodel import SQLModel
 
 from ledger.storage.store import table_of
@@ -52,5 +52,4 @@ class ObligationLotView(SQLModel, table=True):
 
 
 VIEWS: tuple[type[SQLModel], ...] = (ObligationView, ObligationLotView)
-TABLES: tuple[Table, ...] = tuple(table_of(view) for view in VIEWS)
-OBLIGATION, OBLIGATION_LOT = TABLES
+OBLIGATION, OBLIGATION_LOT = (table_of(view) for view in VIEWS)

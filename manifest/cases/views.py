@@ -1,6 +1,6 @@
 """Read tables of the cases: who was entered on whose behalf, what is contested, who stands on a list."""
 
-from sqlalchemy import Index, Table
+from sqlalchemy import Index
 from sqlmodel import SQLModel
 
 from ledger.storage.store import table_of
@@ -71,5 +71,4 @@ class ListedView(SQLModel, table=True):
 
 
 VIEWS: tuple[type[SQLModel], ...] = (EnteredActView, ContestView, ListedView, CopyView)
-TABLES: tuple[Table, ...] = tuple(table_of(view) for view in VIEWS)
-ENTERED_ACT, CONTEST, LISTED, COPY = TABLES
+ENTERED_ACT, CONTEST, LISTED, COPY = (table_of(view) for view in VIEWS)

@@ -1,6 +1,6 @@
 """Read tables of corrections: each with its difference and where it stands, and what authorities ask for."""
 
-from sqlalchemy import Index, Table
+from sqlalchemy import Index
 from sqlmodel import SQLModel
 
 from ledger.storage.store import table_of
@@ -65,5 +65,4 @@ class CorrectionRequestView(SQLModel, table=True):
 
 
 VIEWS: tuple[type[SQLModel], ...] = (CorrectionView, CorrectionRequestView)
-TABLES: tuple[Table, ...] = tuple(table_of(view) for view in VIEWS)
-CORRECTION, CORRECTION_REQUEST = TABLES
+CORRECTION, CORRECTION_REQUEST = (table_of(view) for view in VIEWS)

@@ -1,6 +1,6 @@
 """Read tables of batches and of shares: what went into what, and what still stands for whose grams."""
 
-from sqlalchemy import CheckConstraint, Index, Table
+from sqlalchemy import CheckConstraint, Index
 from sqlmodel import SQLModel
 
 from ledger.storage.store import table_of
@@ -78,4 +78,3 @@ class LotSourceView(SQLModel, table=True):
 
 VIEWS: tuple[type[SQLModel], ...] = (BatchView, BatchInputView, ShareView, LotSourceView)
 BATCH, BATCH_INPUT, LOT_SHARE, LOT_SOURCE = (table_of(view) for view in VIEWS)
-TABLES: tuple[Table, ...] = (BATCH, BATCH_INPUT, LOT_SHARE, LOT_SOURCE)

@@ -4,7 +4,7 @@ A row with ``valid_to`` empty holds until further notice. ``confirmed`` tells th
 the holder's own («tự khai»); who confirmed it, when and on which document stands in `confirmation`.
 """
 
-from sqlalchemy import Index, Table
+from sqlalchemy import Index
 from sqlmodel import SQLModel
 
 from ledger.storage.store import table_of
@@ -283,9 +283,8 @@ VIEWS: tuple[type[SQLModel], ...] = (
     ZoneAssessmentView, CollectionPointView, TreatmentLineView, VehicleView, RegistrationView,
     RegistrationLineView, ContractView, CertificateView, LinkageView,
 )  # fmt: skip
-_TABLES: tuple[Table, ...] = tuple(table_of(view) for view in VIEWS)
 (
     ORGANISATION_VERSION, SUSPENSION, CONFIRMATION, PLACEMENT, ZONE, ZONE_FACT, ZONE_ASSESSMENT,
     COLLECTION_POINT, TREATMENT_LINE, VEHICLE, REGISTRATION, REGISTRATION_LINE, CONTRACT, CERTIFICATE,
     LINKAGE,
-) = _TABLES  # fmt: skip
+) = (table_of(view) for view in VIEWS)  # fmt: skip
