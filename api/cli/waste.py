@@ -17,7 +17,8 @@ from manifest import wording
 from manifest.accounts import Slot
 from manifest.acts import find, read_stored
 from manifest.evidence_views import evidence
-from manifest.reconcile.ratio import DIMENSIONS, RatioTable, ratio
+from manifest.reconcile.ratio import RatioTable, ratio
+from manifest.reconcile.scope import DIMENSIONS
 from manifest.reference import default
 from manifest.views import ACT, MANIFEST, MANIFEST_LINE, ORGANISATION
 from manifest.vocabulary import SOURCES, Account, LotId, Status

@@ -6,7 +6,7 @@ in it, whenever that arose. Both come from sums over postings of entries below a
 size gives the same figures for ever.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -20,49 +20,27 @@ from ledger.storage.store import ENTRY, leaf_hashes
 from ledger.types import from_ms
 from ledger.writing.changes import Reads
 from manifest.lookups import reference_at
+from manifest.reconcile.coverage import count
 from manifest.reconcile.figures import (
     STORED,
     TRANSFERRED,
     TREATED,
-    Coverage,
     Figures,
     add_months,
     limit_at,
     total,
 )
 from manifest.reconcile.places import Places
+from manifest.reconcile.scope import COLUMNS, DIMENSIONS, Key, Scope, key_of
 from manifest.reference import Reference
-from manifest.views import LOT, MANIFEST, ORGANISATION, PLAN_LINE, POSTING, SITE
-from manifest.vocabulary import Account, Basis, LotKind, Reason, Role, local_date, quarter
+from manifest.views import LOT, MANIFEST, POSTING
+from manifest.vocabulary import Account, Basis, LotKind, Reason, local_date, quarter
 
-DIMENSIONS = ("zone_kind", "zone", "area", "area_today", "quarter", "code", "group", "generator", "state")
 _GENERATED = Account.GENERATED.value
-_OF_LOT = {"zone_kind": "zone_kind", "zone": "zone", "area": "area", "code": "code", "generator": "party",
-           "state": "state"}  # fmt: skip
-_COLUMNS = tuple(dict.fromkeys((*_OF_LOT.values(), "site")))
 _OPEN = tuple(account.value for account in (*STORED, *TRANSFERRED, Account.UNEXPLAINED))
 # Residues stand beside the figures, child lots are other lots in another shape (decision A7).
 _COUNTED = (LotKind.PRIMARY.value, LotKind.OPENING.value)
-Key = tuple[str, ...]
 MAX_YEARS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What a ratio is asked for: the log up to a size, a period, the dimensions, the as-of date, the map."""
-
-    log: int
-    size: int
-    start: date
-    end: date
-    by: tuple[str, ...]
-    as_of: date
-    places: Places
-
-    @property
-    def known_until(self) -> date:
-        """The last day of the period that the as-of date knows of."""
-        return min(self.end, self.as_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +109,7 @@ def ratio(
     whole = total(rows.values())
     whole.opening_g = _opening(reader, scope, rows)
     rows = {key: figures for key, figures in rows.items() if not figures.empty}
-    _coverage(reader, scope, rows, whole.coverage)
+    count(reader, scope, rows, whole.coverage)
     return RatioTable(
         scope=scope,
         root=root(leaves[:size]).hex(),
@@ -156,7 +134,7 @@ def _period_problems(start: date, end: date) -> Iterable[Problem]:
 
 def _sums(scope: Scope, *more: ColumnElement[Any], where: Sequence[ColumnElement[bool]]) -> Select[Any]:
     """Return the sums of postings by the lot's dimensions, within the scope."""
-    columns = [LOT.c[name] for name in (*_COLUMNS, "lot_kind", "generated_on")]
+    columns = [LOT.c[name] for name in (*COLUMNS, "lot_kind", "generated_on")]
     # Apart from the sum, so that what came in is not hidden by what went out.
     inward = func.sum(case((POSTING.c.grams > 0, POSTING.c.grams), else_=0)).label("inward")
     return (
@@ -167,19 +145,6 @@ def _sums(scope: Scope, *more: ColumnElement[Any], where: Sequence[ColumnElement
         )
         .group_by(*columns, *more)
     )
-
-
-def _key(scope: Scope, row: Mapping[str, Any], on: date) -> Key:
-    def value(name: str) -> str:
-        if name == "quarter":
-            return quarter(on)
-        if name == "group":
-            return str(row["code"])[:2]
-        if name == "area_today":
-            return scope.places.today(row, on) or ""
-        return str(row[_OF_LOT[name]] or "")
-
-    return tuple(value(name) for name in scope.by)
 
 
 def _in_period(scope: Scope) -> ColumnElement[bool]:
@@ -198,7 +163,7 @@ def _cohort(reader: Reader, scope: Scope, rows: dict[Key, Figures]) -> None:
     """Find where every gram of the waste generated in the period is."""
     query = _sums(scope, POSTING.c.account, POSTING.c.reason, LOT.c.basis, where=[_in_period(scope)])
     for row in _each(reader, query):
-        figures = _figures(rows, _key(scope, row, row["generated_on"]))
+        figures = _figures(rows, key_of(scope, row, row["generated_on"]))
         account, grams = Account(row["account"]), int(row["grams"])
         if row["lot_kind"] == LotKind.PRIMARY:
             figures.add(account, grams)
@@ -222,7 +187,7 @@ def _lateness(reader: Reader, scope: Scope, rows: dict[Key, Figures], reference:
     stored = _sums(scope, where=[_in_period(scope), primary, POSTING.c.account == Account.STORED.value])
     for row in _each(reader, stored):
         due = add_months(row["generated_on"], storage)
-        _late(_figures(rows, _key(scope, row, row["generated_on"])), int(row["grams"]), due, scope.as_of)
+        _late(_figures(rows, key_of(scope, row, row["generated_on"])), int(row["grams"]), due, scope.as_of)
     names = [account.value for account in TRANSFERRED]
     moved = _sums(
         scope,
@@ -231,7 +196,7 @@ def _lateness(reader: Reader, scope: Scope, rows: dict[Key, Figures], reference:
     ).join(MANIFEST, and_(MANIFEST.c.log == POSTING.c.log, MANIFEST.c.manifest == POSTING.c.manifest))
     for row in _each(reader, moved):
         due = add_months(local_date(row["transferred_at"]), treatment)
-        _late(_figures(rows, _key(scope, row, row["generated_on"])), int(row["grams"]), due, scope.as_of)
+        _late(_figures(rows, key_of(scope, row, row["generated_on"])), int(row["grams"]), due, scope.as_of)
 
 
 def _late(figures: Figures, grams: int, due: date, as_of: date) -> None:
@@ -253,7 +218,7 @@ def _flow(reader: Reader, scope: Scope, rows: dict[Key, Figures]) -> None:
     query = _sums(scope, POSTING.c.account, POSTING.c.posted_on, where=where)
     for row in _each(reader, query):
         on = row["posted_on"]
-        figures = _figures(rows, _key(scope, scope.places.on(row, on), on))
+        figures = _figures(rows, key_of(scope, scope.places.on(row, on), on))
         if row["account"] == _GENERATED:
             figures.flow_generated_g -= int(row["grams"])
         else:
@@ -273,7 +238,7 @@ def _opening(reader: Reader, scope: Scope, rows: dict[Key, Figures]) -> int:
     quarters = _quarters(*whole) if "quarter" in scope.by else [whole]
     for first, last in quarters:
         for row in _stock_before(reader, scope, first, last):
-            key = _key(scope, scope.places.on(row, first), first)
+            key = key_of(scope, scope.places.on(row, first), first)
             if row["grams"]:
                 _figures(rows, key).opening_g += int(row["grams"])
     return sum(int(row["grams"] or 0) for row in _stock_before(reader, scope, *whole))
@@ -285,7 +250,7 @@ def _stock_before(reader: Reader, scope: Scope, first: date, last: date) -> Iter
     # Opening stock counts from the day it is declared: it was there before the ledger was.
     declared = and_(POSTING.c.account == Account.OPENING.value, POSTING.c.posted_on.between(first, last))
     amount = case((still_open, POSTING.c.grams), (declared, -POSTING.c.grams), else_=0)
-    columns = [LOT.c[name] for name in _COLUMNS]
+    columns = [LOT.c[name] for name in COLUMNS]
     query = (
         select(*columns, func.sum(amount).label("grams"))
         .join(LOT, and_(LOT.c.log == POSTING.c.log, LOT.c.lot == POSTING.c.lot))
@@ -305,53 +270,3 @@ def _quarters(start: date, end: date) -> list[tuple[date, date]]:
         found.append((first, next_first - timedelta(days=1)))
         first = next_first
     return [*found, (first, end)]
-
-
-def _coverage(reader: Reader, scope: Scope, rows: dict[Key, Figures], whole: Coverage) -> None:
-    """Count registered generators and their plans into every row that they belong to.
-
-    A dimension of the waste itself (code, group, state) does not divide generators: each such row is held
-    against all of them within its other dimensions.
-    """
-    generators = {
-        row.party
-        for row in reader.execute(
-            select(ORGANISATION.c.party, ORGANISATION.c.roles).where(
-                ORGANISATION.c.log == scope.log,
-                ORGANISATION.c.admitted,
-                ORGANISATION.c.seq < scope.size,
-            )
-        )
-        if Role.GENERATOR in row.roles.split(",")
-    }
-    treating = select(SITE).where(SITE.c.log == scope.log, SITE.c.seq < scope.size)
-    sites = [dict(row) for row in reader.execute(treating).mappings() if row["party"] in generators]
-    plans: dict[str, int] = {}
-    years = range(scope.start.year, scope.end.year + 1)
-    for line in reader.execute(
-        select(PLAN_LINE).where(PLAN_LINE.c.log == scope.log, PLAN_LINE.c.seq < scope.size)
-    ).mappings():
-        if line["year"] in years:
-            plans[line["site"]] = plans.get(line["site"], 0) + int(line["mass_g"])
-    for site in sites:
-        if site["site_kind"] == "treatment":
-            continue
-        lain = scope.places.within(site["site"], scope.start, scope.end)
-        whole.generators.add(site["party"])
-        whole.planned_year_g += plans.get(site["site"], 0)
-        for key, figures in rows.items():
-            if any(_belongs(scope, key, site | lay) for lay in lain):
-                figures.coverage.generators.add(site["party"])
-                figures.coverage.planned_year_g += plans.get(site["site"], 0)
-
-
-def _belongs(scope: Scope, key: Key, site: Row) -> bool:
-    values = dict(zip(scope.by, key, strict=True))
-    areas = {site["district"] or "", site["commune"] or ""}
-    return (
-        values.get("zone_kind", site["zone_kind"]) == site["zone_kind"]
-        and values.get("zone", site["zone"] or "") == (site["zone"] or "")
-        and values.get("generator", site["party"]) == site["party"]
-        and ("area" not in values or values["area"] in areas)
-        and values.get("area_today", site["commune"] or "") == (site["commune"] or "")
-    )
