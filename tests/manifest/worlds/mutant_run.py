@@ -7,6 +7,7 @@ mutant's subject are run when the worlds did not notice it. What each run printe
 mutant survives or the code as it is fails.
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[3]
 REPORT = ROOT / "docs" / "worlds.md"
 KEPT = ROOT / "var" / "worlds"
 BEGIN, END = "<!-- mutants -->", "<!-- end of mutants -->"
+NOBODY = "not noticed"
 COLUMNS = ("| changed | in | worlds | tests |", "|---|---|---|---|")
 EXAMPLES, STEPS, SEED = 6, 80, 1
 LONGEST_S = 900
@@ -72,11 +74,18 @@ def _run(copy: Path, arguments: list[str], kept: Path, **environment: str) -> st
     return kept.read_text(encoding="utf-8") if done.returncode else None
 
 
-def noticed(mutant: Mutant, copy: Path, kept: Path) -> tuple[str | None, str | None]:
-    """Return which check of the worlds noticed a mutant, or which test of its subject."""
+def noticed(mutant: Mutant, copy: Path, kept: Path, only: str | None) -> tuple[str, str]:
+    """Return what worlds and tests say of a mutant: who noticed it, or that nobody did; empty: not asked.
+
+    Tests are asked when the worlds did not notice; ``only`` asks one of the two alone.
+    """
+    worlds = tests = ""
     with mutant.made(copy):
-        by_worlds = lead(copy, kept) if mutant.of_worlds else None
-        return by_worlds, None if by_worlds else test(copy, list(mutant.of_its_subject), kept)
+        if mutant.of_worlds and only != "tests":
+            worlds = lead(copy, kept) or NOBODY
+        if only != "worlds" and worlds in {"", NOBODY}:
+            tests = test(copy, list(mutant.of_its_subject), kept) or NOBODY
+    return worlds, tests
 
 
 def unchanged(copy: Path) -> bool:
@@ -97,38 +106,44 @@ def _commit() -> str:
     return said.stdout.strip()
 
 
-def _put(rows: dict[str, str]) -> None:
-    """Put rows into the table, in place of those before of the same names."""
+def _put(mutant: Mutant, said: tuple[str, str]) -> str:
+    """Put what was said of a mutant into the table, beside what was said before by who was not asked now."""
     text = REPORT.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     table, after = rest.split(END)
-    known = {line.split("|")[1].strip(): line for line in table.strip().splitlines() if "`manifest/" in line}
-    known |= rows
-    lines = [known[mutant.name] for mutant in MUTANTS if mutant.name in known]
-    REPORT.write_text("\n".join([before + BEGIN, *COLUMNS, *lines, END]) + after, encoding="utf-8")
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.strip().splitlines()[2:]]
+    known = {name: (worlds, tests) for name, _, worlds, tests in cells}
+    old = known.get(mutant.name, ("", ""))
+    known[mutant.name] = (said[0] or old[0], said[1] or old[1])
+    rows = {
+        one.name: f"| {one.name} | `manifest/{one.file}` | {' | '.join(known[one.name])} |"
+        for one in MUTANTS
+        if one.name in known
+    }
+    REPORT.write_text("\n".join([before + BEGIN, *COLUMNS, *rows.values(), END]) + after, encoding="utf-8")
+    return rows[mutant.name]
 
 
 def main() -> int:
-    """Take all mutants, or those whose names hold one of the arguments; write the table."""
-    words = sys.argv[1:]
-    chosen = [one for one in MUTANTS if not words or any(word in one.name for word in words)]
+    """Take all mutants, or those whose names hold one of the words; write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("words", nargs="*", help="in the names of the mutants to take")
+    parser.add_argument("--only", choices=["worlds", "tests"], help="ask one of the two alone")
+    asked = parser.parse_args()
+    chosen = [one for one in MUTANTS if not asked.words or any(word in one.name for word in asked.words)]
     KEPT.mkdir(parents=True, exist_ok=True)
     sys.stdout.write(f"{len(chosen)} mutants of {_commit()}\n")
     with tempfile.TemporaryDirectory(prefix="ctnh-mutants-") as folder:
         copy = Path(folder) / "copy"
         shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
-        if not words and not unchanged(copy):
+        if not asked.words and not unchanged(copy):
             return 1
         good = True
         for mutant in chosen:
-            worlds, tests = noticed(mutant, copy, KEPT / f"{MUTANTS.index(mutant):02}.txt")
-            good = good and bool(worlds or tests)
-            survived = tests or ("" if worlds else "**survived**")
-            led = worlds or ("not noticed" if mutant.of_worlds else "not led")
-            row = f"| {mutant.name} | `manifest/{mutant.file}` | {led} | {survived} |"
-            sys.stdout.write(f"{row}\n")
+            said = noticed(mutant, copy, KEPT / f"{MUTANTS.index(mutant):02}.txt", asked.only)
+            good = good and any("`" in cell for cell in said)
+            sys.stdout.write(f"{_put(mutant, said)}\n")
             sys.stdout.flush()
-            _put({mutant.name: row})
     return 0 if good else 1
 
 
