@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from api.cli import docs
+from api.cli.codes import FINDING, PDF_ANSWER, PDF_REFUSAL, codes
 from manifest.authority import SIGNERS
 from manifest.events import EVENTS, GENERATION_EVENTS, MANIFEST_EVENTS
 from manifest.lots.events import BATCH_EVENTS
@@ -54,12 +55,12 @@ def test_the_permissions_show_first_and_second_signer() -> None:
         ("manifest.mass_not_positive", {"Malformed"}),
         ("manifest.lot_short", {"RuleBroken"}),
         ("manifest.round_unknown", {"NotFound"}),
-        ("ledger.leaf_missing", {docs.FINDING}),
-        ("pdf.signatures.order", {docs.PDF_ANSWER}),
-        ("pdf.field_closed", {docs.PDF_REFUSAL}),
+        ("ledger.leaf_missing", {FINDING}),
+        ("pdf.signatures.order", {PDF_ANSWER}),
+        ("pdf.field_closed", {PDF_REFUSAL}),
         ("reference.unknown_zone", {"ReferenceRefused"}),
         ("api.busy", {"Busy"}),
     ],
 )
 def test_a_code_is_followed_to_where_it_is_raised(code: str, kinds: set[str]) -> None:
-    assert docs.codes()[code] == kinds
+    assert codes()[code] == kinds

@@ -7,7 +7,7 @@ from importlib import resources
 
 import pytest
 
-from api.cli.docs import codes
+from api.cli.codes import codes
 from ledger.format.keys import CUSTODY
 from ledger.format.signature import Algorithm
 from manifest import vocabulary, wording
