@@ -146,8 +146,14 @@ def new_kept_key(
 
 
 def write_secret(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read; refuse to overwrite one."""
+    """Write a file that only its owner can read, whole or not at all; refuse to overwrite one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as file:
-        path.chmod(0o600)
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)  # of a process that ended half-way
+    with part.open("xb") as file:
+        part.chmod(0o600)
         file.write(data)
+    try:
+        path.hardlink_to(part)
+    finally:
+        part.unlink()

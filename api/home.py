@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from api.custody import Custody, MasterKey, new_kept_key, write_secret
 from api.database import upgrade
 from api.places import guard_path, vault_folder
-from api.recorder import Signing, record
+from api.recorder import Recordable, Signing, record
 from api.settings import Settings
 from ledger.continuity.epoch import accepted
 from ledger.errors import Conflict, NotFound, Problem
@@ -35,7 +35,7 @@ from ledger.publishing.publisher import Publisher, last_checkpoint, newest_note
 from ledger.publishing.standing import Floor
 from ledger.storage.db import open_engine, reading, writing
 from ledger.storage.predecessor import newest
-from ledger.storage.store import LOG, log_number, rows
+from ledger.storage.store import HEAD, LOG, log_number, one, rows
 from ledger.writing.writer import Ledger
 from manifest import reference
 from manifest.register.events import EditionAdopted, KeyRegistered, LogOpened
@@ -213,43 +213,73 @@ def _guard(settings: Settings, origin: str) -> Guard:
 def make_home(settings: Settings, clock: Clock = wall_clock) -> Home:
     """Make a new deployment: keys, schema, entry 0, the edition of the reference data, the service key.
 
-    Raises FileExistsError when the folder holds a deployment already.
+    One that was left half made, because the process ended, is finished: what is there stays. Raises
+    FileExistsError when the folder holds a whole deployment already.
     """
     now = clock()
     if "://" not in settings.database_url:
         Path(settings.database_url).parent.mkdir(parents=True, exist_ok=True)
+    if not _size(settings):
+        # With an entry in the log its keys are what they are: a lost one is not made up for.
+        _make_keys(settings, now)
+    home = open_home(settings, clock)
+    if not _begin(home, now):
+        home.close()
+        raise FileExistsError(f"{settings.data_dir} holds a deployment already")
+    return home
+
+
+def _size(settings: Settings) -> int:
+    """Return how many entries the log has in its database, 0 where there is no log yet."""
+    engine = open_engine(settings.database_url)
+    try:
+        upgrade(engine)
+        with reading(engine) as reader:
+            found = log_number(reader, settings.origin)
+            head = None if found is None else one(reader, HEAD, log=found[0])
+    finally:
+        engine.dispose()
+    return 0 if head is None else int(head["size"])
+
+
+def _make_keys(settings: Settings, now: datetime) -> None:
+    """Make the keys of a deployment that are not there yet."""
     for name in ("log", *ROOTS, SERVICE):
         _make_key(settings.data_dir / f"{name}.pem", ed25519.Ed25519PrivateKey.generate())
     _make_key(settings.data_dir / POST_QUANTUM, mldsa.MLDSA44PrivateKey.generate())
-    ca = CertificateAuthority.create(f"{settings.operator} – CA nội bộ", now=now)
-    write_secret(settings.data_dir / "ca.pem", ca.to_pem())
-    home = open_home(settings, clock)
+    if not (path := settings.data_dir / "ca.pem").exists():
+        ca = CertificateAuthority.create(f"{settings.operator} – CA nội bộ", now=now)
+        write_secret(path, ca.to_pem())
+
+
+def _begin(home: Home, now: datetime) -> bool:
+    """Record the first entries of a log, those that are missing; return whether there were any."""
     roots = [home.root(name) for name in ROOTS]
     edition = reference.default().edition
     opened = LogOpened(
         format=1,
-        operator=settings.operator,
+        operator=home.settings.operator,
         log_keys=tuple(str(signer.key) for signer in home.signers),
         root_keys=tuple(
             key_fields(root.signer.public_key, party=OPERATOR, custody="device") for root in roots
         ),
         reference={"name": edition.name, "sha256": edition.sha256},
     )
-    record(home.ledger, opened, roots, stream="log", occurred_at=now, now=now)
     adopted = EditionAdopted(name=edition.name, sha256=edition.sha256, files=dict(edition.files))
-    record(home.ledger, adopted, roots, stream="reference", occurred_at=now, now=now)
     service = home.service()
     fields = key_fields(service.signer.public_key, party=OPERATOR, custody="service")
     holder = Signing(OPERATOR, Role.HOLDER, service.signer)
-    record(
-        home.ledger,
-        KeyRegistered(key=fields),
-        [holder, roots[0]],
-        stream=f"key:{service.signer.kid}",
-        occurred_at=now,
-        now=now,
-    )
-    return home
+    first: list[tuple[Recordable, list[Signing], str]] = [
+        (opened, roots, "log"),
+        (adopted, roots, "reference"),
+        (KeyRegistered(key=fields), [holder, roots[0]], f"key:{service.signer.kid}"),
+    ]
+    with reading(home.engine) as reader:
+        head = one(reader, HEAD, log=home.ledger.log)
+    size = 0 if head is None else int(head["size"])
+    for body, signings, stream in first[size:]:
+        record(home.ledger, body, signings, stream=stream, occurred_at=now, now=now)
+    return size < len(first)
 
 
 def give_key(home: Home, party: str, name: str, sponsor: Signing, *, now: datetime) -> Signing:
@@ -289,6 +319,8 @@ def _log_signers(settings: Settings, origin: str) -> tuple[NoteSigner, ...]:
 
 
 def _make_key(path: Path, key: ed25519.Ed25519PrivateKey | mldsa.MLDSA44PrivateKey) -> None:
+    if path.exists():
+        return
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -18,6 +18,8 @@ from api.routes import (
     drafts,
     erasures,
     events,
+    first_run,
+    invitations,
     log,
     log_files,
     lots,
@@ -62,6 +64,8 @@ _ROUTERS = (
     clocks.router,
     claims.router,
     blanks.router,
+    first_run.router,
+    invitations.router,
 )
 _PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -104,7 +108,8 @@ def create_app(home: Home) -> FastAPI:
     errors.install(app)
     app.include_router(system.router)
     app.include_router(verdict.router)
-    app.include_router(blanks.public)
+    for routes in (blanks, first_run, invitations):
+        app.include_router(routes.public)
     app.include_router(log_files.router)
     problem = {"content": {errors.PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
     refused: dict[int | str, dict[str, Any]] = {

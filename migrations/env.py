@@ -11,7 +11,13 @@ from sqlmodel import SQLModel
 from ledger.storage.db import is_sqlite, open_engine, writing
 
 # Modules that define tables. A new one is named here, so that `alembic check` sees its tables.
-MODELS = ("ledger.storage.store", "manifest.views", "api.identity.store", "api.drafting.store")
+MODELS = (
+    "ledger.storage.store",
+    "manifest.views",
+    "api.identity.store",
+    "api.drafting.store",
+    "api.firstrun.store",
+)
 # A migration that cannot get its lock gives up, and does not queue every writer behind itself.
 LOCK_TIMEOUT = "5s"
 

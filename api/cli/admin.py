@@ -1,4 +1,4 @@
-"""`ctnh init`, `serve`, `rebuild`: setting a deployment up and running it."""
+"""`ctnh serve`, `rebuild`: running a deployment, and writing its views anew."""
 
 import json
 from contextlib import closing
@@ -9,25 +9,12 @@ import typer
 
 from api.cli.common import GOOD, WRONG, AsJson, Db, chosen, language, out, print_json, telling
 from api.demo.place import LOGINS
-from api.home import make_home, open_home
+from api.home import open_home
 from ledger.storage.db import writing
 from manifest import wording
 from manifest.reference import default
 from manifest.replay import rebuild
 from manifest.vocabulary import Role
-
-
-def init_command(db: Db = None) -> None:
-    """Make a new deployment: keys, schema, entry 0; print where the trust file is."""
-    with telling():
-        settings = chosen(db)
-        home = make_home(settings)
-        try:
-            home.checkpoint()
-            path = write_trust(settings.data_dir.parent / "trust.json", home.trust().to_json())
-        finally:
-            home.close()
-    out.print(wording.text("initialised", {"folder": str(settings.data_dir), "trust": str(path)}, language()))
 
 
 def write_trust(path: Path, data: bytes) -> Path:
@@ -75,7 +62,6 @@ def serve_command(
     out.print(wording.text("serving_at", {"address": address}, language()), style="bold", markup=False)
     if demo:
         show_logins(settings.data_dir.parent / LOGINS, address)
-    out.print(f"  {address}/", markup=False)
     try:
         code = serve(home, workers=workers)
     finally:

@@ -90,9 +90,15 @@ app = lazy(
             "Play the main job from nothing and show what came of it.", "api.cli.demo:demo_command"
         ),
         "init": Entry(
-            "Make a new deployment: keys, schema, entry 0; print where the trust file is.",
-            "api.cli.admin:init_command",
+            "Make a new deployment or go on with one: keys and entry 0, authority, roster, letters, parallel "
+            "run.",
+            "api.cli.firstrun:init_command",
         ),
+        "first-run": Entry(
+            "Show what is done of the first run, what comes next and how, and which record leads.",
+            "api.cli.firstrun:first_run_command",
+        ),
+        "roster": Entry("The roster: template, import, letters.", "api.cli.roster:app"),
         "serve": Entry("Serve the API over HTTP until interrupted.", "api.cli.admin:serve_command"),
         "rebuild": Entry(
             "Write all views anew from the ledger; exit 1 when an entry should not have been let in.",

@@ -53,6 +53,13 @@ def make_account(home: Home, *, login: str, password: str, party: str, name: str
     Raises Malformed for an unusable login, name or password, RuleBroken for an unknown party, Conflict
     when the login is taken.
     """
+    row = new_account(login=login, password=password, party=party, name=name)
+    with writing(home.engine, home.ledger.log) as writer:
+        add_account(writer, home.ledger.log, row)
+
+
+def new_account(*, login: str, password: str, party: str, name: str) -> Row:
+    """Return the row of an account, its password hashed, which is slow; raise Malformed as `make_account`."""
     known = _login(login)
     problems = []
     if not known or len(known) > _MAX_LOGIN or not known.isprintable() or " " in known:
@@ -60,15 +67,22 @@ def make_account(home: Home, *, login: str, password: str, party: str, name: str
     if not 0 < len(name.strip()) <= _MAX_NAME:
         problems.append(Problem("api.parameter_invalid", "/name"))
     refuse([*problems, *_length(password)], Malformed)
-    hashed = _HASHER.hash(_password(password))
-    log = home.ledger.log
-    with writing(home.engine, log) as writer:
-        if one(writer, ORGANISATION, log=log, party=party) is None:
-            raise RuleBroken(Problem("manifest.party_unknown", "/party", {"party": party}))
-        if one(writer, ACCOUNT, log=log, login=known) is not None:
-            raise Conflict(Problem("api.login_taken", "/login"))
-        row = {"log": log, "login": known, "party": party, "name": name.strip(), "password": hashed}
-        writer.execute(insert(ACCOUNT), {**row, "disabled": False, "failures": 0, "locked_until": None})
+    row = {
+        "login": known,
+        "party": party,
+        "name": name.strip(),
+        "password": _HASHER.hash(_password(password)),
+    }
+    return row | {"disabled": False, "failures": 0, "locked_until": None}
+
+
+def add_account(writer: Writer, log: int, row: Row) -> None:
+    """Write an account; raise RuleBroken for an unknown party, Conflict when the login is taken."""
+    if one(writer, ORGANISATION, log=log, party=row["party"]) is None:
+        raise RuleBroken(Problem("manifest.party_unknown", "/party", {"party": row["party"]}))
+    if one(writer, ACCOUNT, log=log, login=row["login"]) is not None:
+        raise Conflict(Problem("api.login_taken", "/login"))
+    writer.execute(insert(ACCOUNT), {"log": log, **row})
 
 
 def change_account(home: Home, login: str, *, password: str | None = None, disabled: bool = False) -> None:
