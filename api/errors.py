@@ -89,10 +89,12 @@ _OF_STATUS = {
     413: "api.body_too_large",
     415: "api.media_type_wrong",
 }
+# What the framework says of a body that it did not read, because its media type is another.
+_UNREAD = "model_attributes_type"
 # Parameters and small bodies, which the framework reads: beside what may be wrong in an event's body.
 _OF_PYDANTIC = {
     **CODES,
-    "int_parsing": "manifest.integer_required",
+    "int_parsing": "api.integer_required",
     "date_from_datetime_inexact": "manifest.date_invalid",
     "json_invalid": "ledger.json_broken",
 }
@@ -123,15 +125,7 @@ def problem_body(
     status: HTTPStatus, problems: Iterable[Problem], language: Language, request_id: str
 ) -> dict[str, Any]:
     """Return the body of a problem answer; its title is the sentence of the first error."""
-    errors = [
-        {
-            "code": problem.code,
-            "path": problem.path,
-            "message": message(problem.code, problem.facts, language),
-            "facts": dict(problem.facts),
-        }
-        for problem in problems
-    ]
+    errors = [_shown(problem, language) for problem in problems]
     code = str(errors[0]["code"])
     return {
         "type": f"urn:ctnh-ledger:error:{code}",
@@ -141,6 +135,21 @@ def problem_body(
         "errors": errors,
         "request_id": request_id,
     }
+
+
+def _shown(problem: Problem, language: Language) -> dict[str, Any]:
+    return {
+        "code": problem.code,
+        "path": problem.path,
+        "message": message(problem.code, problem.facts, language),
+        "facts": dict(problem.facts),
+    }
+
+
+def shown(request: Request, problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """Return problems as an answer lists them, in the language of the request."""
+    language = language_of(request.headers.get("accept-language", ""))
+    return [_shown(problem, language) for problem in problems]
 
 
 def answer(request: Request, status: HTTPStatus, problems: Iterable[Problem]) -> Response:
@@ -186,7 +195,11 @@ def install(app: FastAPI) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, map(_of_pydantic, error.errors()))
+        details = error.errors()
+        if any(detail["type"] == _UNREAD and detail["loc"] == ("body",) for detail in details):
+            problem = Problem(WrongMediaType.default, "", {"expected": "application/json"})
+            return answer(request, STATUSES[WrongMediaType], [problem])
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, map(_of_pydantic, details))
 
     async def by_framework(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -31,6 +31,7 @@ from api.routes import (
     register_views,
     registers,
     sessions,
+    start,
     system,
     verdict,
 )
@@ -106,6 +107,7 @@ def create_app(home: Home) -> FastAPI:
     app.state.logins = Pool(LOGIN_THREADS, LOGIN_PLACES)
     app.add_middleware(Edge, max_body_bytes=home.settings.max_body_bytes)
     errors.install(app)
+    app.include_router(start.router)
     app.include_router(system.router)
     app.include_router(verdict.router)
     for routes in (blanks, first_run, invitations):

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 
 _STYLE = """
 body{font:1.05rem/1.5 sans-serif;max-width:46rem;margin:0 auto;padding:1rem;color:#111;background:#fff}
-h1{font-size:1.4rem}label{display:block;margin:.8rem 0 .2rem}
+h1{font-size:1.4rem}h2{font-size:1.05rem;margin-top:1.6rem}label{display:block;margin:.8rem 0 .2rem}
 input{font:inherit;padding:.5rem;width:100%;max-width:28rem;box-sizing:border-box}
 button{font:inherit;padding:.6rem 1.4rem;margin-top:1rem}
 .problem{border-left:.3rem solid #a00;padding:.2rem .8rem}

@@ -30,6 +30,7 @@ def record(desk: Desk, given: Given) -> Done:
         if (done := acting.repeated(desk, e.Registered.kind, named, stream)) is not None:
             return done
         filled, stream = _fill(desk, named, stream)
+        _need_fields(filled)
         return _numbered(desk, filled, lambda full: act(desk, e.Registered.kind, full, stream=stream))
 
 
@@ -37,9 +38,13 @@ def rehearse(desk: Desk, given: Given) -> None:
     """Judge what was asked for as if it were registered now; raise what would refuse it, write nothing."""
     with in_request():
         filled, stream = _fill(desk, *_stream(given))
-        # What is missing or misspelt is said before a number is looked for, which needs half of it.
-        e.Registered.read({"number": _ANY_NUMBER, **filled.fields})
+        _need_fields(filled)
         _numbered(desk, filled, lambda full: acting.rehearse(desk, e.Registered.kind, full, stream=stream))
+
+
+def _need_fields(given: Given) -> None:
+    """Say what is missing or misspelt before a number is looked for, which needs half of it."""
+    e.Registered.read({"number": _ANY_NUMBER, **given.fields})
 
 
 def _stream(given: Given) -> tuple[Given, str | None]:

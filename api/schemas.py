@@ -1,7 +1,7 @@
 """Request and response models, and the schemas of the events' own fields for the documentation."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -151,19 +151,32 @@ EVENT_SCHEMAS, DEFINITIONS = _all_events()
 _AROUND: dict[str, Any] = {
     "occurred_at": {"type": "string", "format": "date-time", "description": "now if left out"},
     "secrets": {"type": "object", "description": "personal values behind commitments, by name"},
-    "on_behalf_of": {"type": "string", "description": "the party that gave a mandate, if not your own"},
+    "on_behalf_of": {
+        "type": "string",
+        "description": "the party that gave a mandate, or whose word you enter (`on_paper`)",
+    },
 }
 
 
-def takes(event: type[Body], *, filled: Iterable[str] = (), may_omit: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the documentation of a route that takes an event's fields, less those that we fill in."""
+def takes(
+    event: type[Body],
+    *,
+    filled: Iterable[str] = (),
+    may_omit: Iterable[str] = (),
+    more: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the documentation of a route that takes an event's fields, less those that we fill in.
+
+    ``more`` are fields of the route's own, none of them required.
+    """
     schema = EVENT_SCHEMAS[event.kind]
     if "$ref" in schema:
         schema = DEFINITIONS[schema["$ref"].rpartition("/")[2]]
     gone, optional = set(filled), set(may_omit)
     properties = {name: one for name, one in schema.get("properties", {}).items() if name not in gone}
     return takes_object(
-        properties | _AROUND, [name for name in schema.get("required", []) if name not in gone | optional]
+        properties | dict(more or {}) | _AROUND,
+        [name for name in schema.get("required", []) if name not in gone | optional],
     )
 
 

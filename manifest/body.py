@@ -177,7 +177,8 @@ def _problem(detail: Any) -> Problem:
 def facts_of(context: Mapping[str, Any]) -> dict[str, Fact]:
     """Return what the library says of a wrong value, as the facts of a problem."""
     return {
-        _FACTS[name]: value if isinstance(value, int) else str(value)
+        # The library lists what may be chosen as English does: 'a', 'b' or 'c'.
+        _FACTS[name]: value if isinstance(value, int) else str(value).replace("'", "").replace(" or ", ", ")
         for name, value in context.items()
         if name in _FACTS
     }

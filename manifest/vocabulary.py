@@ -61,7 +61,7 @@ class State(StrEnum):
 
 
 class ZoneKind(StrEnum):
-    """Kind of place that plan 307 counts by (`domain` decision C22)."""
+    """Kind of place that plan 307 counts by."""
 
     PARK = "park"
     CLUSTER = "cluster"

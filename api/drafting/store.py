@@ -68,7 +68,9 @@ class Draft:
     def as_json(self) -> dict[str, Any]:
         """Return what the API shows."""
         names = ("draft", "kind", "name", "author", "version", "manifest", "created_at", "changed_at")
-        return {name: self.row[name] for name in names} | {"agreed": self.agreed, "body": self.body}
+        shown = {name: self.row[name] for name in names} | {"agreed": self.agreed, "body": self.body}
+        # A draft that begins from a template names it so.
+        return shown | ({"template": self.id} if self.row["kind"] == TEMPLATE_KIND else {})
 
 
 def read(row: Row) -> Draft:

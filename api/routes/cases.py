@@ -16,7 +16,7 @@ from api.paging import Cursor, Limit, page
 from api.reading import Given, secrets_as_json
 from api.routes.events import answered
 from api.routes.manifests import act_route
-from api.schemas import PartialOut, ReceiptOut, partial, takes, takes_object
+from api.schemas import PartialOut, ReceiptOut, partial, takes
 from ledger.errors import NotFound, Problem
 from ledger.format.event import Actor
 from ledger.storage.db import reading
@@ -44,15 +44,7 @@ for _path, _event, _words in (
 @router.post(
     "/manifests/{manifest}/forwardings",
     response_model=PartialOut,
-    openapi_extra=takes_object(
-        {
-            "facility": {"type": "string"},
-            "taker": {"type": "string"},
-            "vehicle_plate": {"type": "string"},
-            "lines": {"type": "array", "items": {"type": "integer"}},
-        },
-        ["vehicle_plate", "lines"],
-    ),
+    openapi_extra=takes(c.Forwarded, may_omit=("facility", "taker")),
     responses={201: {"description": "the first facility carries it itself: recorded", "model": ReceiptOut}},
 )
 async def forward(manifest: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:

@@ -7,7 +7,7 @@ signature registers exactly that version.
 from dataclasses import replace
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from sqlalchemy import Engine
 
 from api import registering
@@ -16,6 +16,7 @@ from api.answers import Json
 from api.deps import Asked, ReadOnly, TheDesk, Writes
 from api.drafting import proposals, store
 from api.drafting.store import DRAFT_KIND, TEMPLATE_KIND, Draft
+from api.errors import shown
 from api.reading import Given
 from api.routes.events import answered
 from api.schemas import ReceiptOut, takes_object
@@ -37,7 +38,7 @@ _VERSION = {"type": "integer", "description": "the version that you have read"}
             "name": {"type": "string"},
             "body": _OBJECT,
             "repeat": {"type": "string", "description": "a manifest's id, or `last`"},
-            "template": {"type": "string", "description": "a template's id"},
+            "template": {"type": "string", "description": "a template's id, its `template`"},
         }
     ),
 )
@@ -99,11 +100,10 @@ async def agree(draft: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
 
 
 @router.post("/drafts/{draft}/rehearsal", openapi_extra=takes_object({}))
-async def rehearse(draft: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
+async def rehearse(draft: str, request: Request, pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Judge the draft as if it were registered now: every problem with its path, and nothing is written."""
     problems = await pool.run(_rehearse, desk, draft, given)
-    items = [{"code": one.code, "path": one.path, "facts": dict(one.facts)} for one in problems]
-    return Json({"ok": not items, "problems": items})
+    return Json({"ok": not problems, "problems": shown(request, problems)})
 
 
 @router.post(
@@ -161,10 +161,11 @@ def _create(desk: Desk, given: Given, kind: str) -> Draft:
 def _begun(view: View, fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields that a draft begins with: what is said over what is taken from elsewhere."""
     body: dict[str, Any] = {}
-    if (template := fields.get("template")) is not None:
-        body |= store.find(view.reader, view.log, _text(template, "/template"), view.parties).body
-    if (repeated := fields.get("repeat")) is not None:
-        name = _text(repeated, "/repeat")
+    if "template" in fields:
+        named = _text(fields["template"], "/template")
+        body |= store.find(view.reader, view.log, named, view.parties).body
+    if "repeat" in fields:
+        name = _text(fields["repeat"], "/repeat")
         if name == "last":
             name = proposals.last_of(view.reader, view.log, view.parties)
         view.manifest(name)
@@ -231,9 +232,11 @@ def _discard(desk: Desk, name: str) -> None:
 def _read(desk: Desk, view: View, name: str, fields: dict[str, Any]) -> Draft:
     """Return a draft as the party has read it; raise Conflict when it has changed since."""
     draft = store.find(view.reader, desk.home.ledger.log, name, view.parties)
-    version = fields.get("version")
+    if "version" not in fields:
+        raise Malformed(Problem("manifest.field_missing", "/version"))
+    version = fields["version"]
     if type(version) is not int:
-        raise Malformed(Problem("manifest.field_invalid", "/version"))
+        raise Malformed(Problem("manifest.integer_required", "/version"))
     if version != draft.row["version"] or draft.row["manifest"] is not None:
         raise Conflict(Problem("api.draft_changed", "/version", {"version": draft.row["version"]}))
     return draft

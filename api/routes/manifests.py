@@ -16,7 +16,7 @@ from api.deps import Asked, TheDesk, Writes
 from api.reading import Given, secrets_as_json
 from api.registering import record
 from api.routes.events import answered
-from api.schemas import REPEATED, PartialOut, ReceiptOut, partial, takes, takes_object
+from api.schemas import REPEATED, PartialOut, ReceiptOut, partial, takes
 from api.scope import View
 from ledger.errors import Malformed, Problem, RuleBroken
 from ledger.format.event import Actor
@@ -27,6 +27,7 @@ from manifest import body as bodies
 from manifest import events as e
 from manifest.correcting.events import CorrectionRequested, CorrectionWithdrawn
 from manifest.views import ACT, ORGANISATION
+from manifest.wording import label
 
 router = APIRouter(prefix="/manifests", tags=["manifests"])
 
@@ -48,18 +49,17 @@ async def register(pool: Writes, desk: TheDesk, given: Asked) -> Json:
 @router.post(
     "/{manifest}/handovers",
     response_model=PartialOut,
-    openapi_extra=takes_object(
-        {
-            "taker": {"type": "string"},
-            "vehicle_plate": {"type": "string"},
-            "vehicle_kind": {"type": "string", "enum": ["road", "rail", "water"]},
+    openapi_extra=takes(
+        e.HandedOver,
+        may_omit=("leg", "giver"),
+        more={
             "taker_kid": {
                 "type": "string",
                 "description": "the taker's key; its newest in custody if left out",
-            },
+            }
         },
-        ["taker", "vehicle_plate"],
     ),
+    responses={201: {"description": "nobody else has to sign: recorded", "model": ReceiptOut}},
 )
 async def hand_over(manifest: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Hand the load over, as the giver. The answer is for the taker, who signs it at `/acts/countersign`.
@@ -72,9 +72,14 @@ async def hand_over(manifest: str, pool: Writes, desk: TheDesk, given: Asked) ->
 @router.post(
     "/{manifest}/return",
     response_model=PartialOut,
-    openapi_extra=takes_object(
-        {"vehicle_plate": {"type": "string"}, "generator_kid": {"type": "string"}}, ["vehicle_plate"]
+    openapi_extra=takes(
+        e.Returned,
+        may_omit=("giver",),
+        more={
+            "generator_kid": {"type": "string", "description": "the generator's key; its newest in custody"}
+        },
     ),
+    responses={201: {"description": "nobody else has to sign: recorded", "model": ReceiptOut}},
 )
 async def give_back(manifest: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
     """Bring back what was refused, as the carrier. The generator signs the answer at `/acts/countersign`."""
@@ -153,6 +158,7 @@ def act_route(
         response_model=ReceiptOut,
         responses=REPEATED,
         name=event.kind,
+        summary=label("event", event.kind, "en"),
         description=words,
         openapi_extra=takes(event, filled=("correction",) if in_path else (), may_omit=(new,) if new else ()),
     )

@@ -156,7 +156,11 @@ def _add(listing: _Listing) -> None:
             return Json(_listed(view, listing, Asked(on or local_date(now)), cursor, limit))
 
     router.add_api_route(
-        listing.path, entries, methods=["GET"], name=f"list {listing.path}", description=listing.words
+        listing.path,
+        entries,
+        methods=["GET"],
+        name=f"list {listing.path[1:].replace('-', ' ')}",
+        description=listing.words,
     )
 
 

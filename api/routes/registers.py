@@ -21,6 +21,7 @@ from manifest.register import documents, parties, places
 from manifest.register import events as r
 from manifest.views import ORGANISATION
 from manifest.vocabulary import Role
+from manifest.wording import label
 
 router = APIRouter(tags=["registers"])
 
@@ -78,6 +79,7 @@ def _add(entering: _Entering) -> None:
         response_model=ReceiptOut,
         responses=REPEATED,
         name=entering.event.kind,
+        summary=label("event", entering.event.kind, "en"),
         description=entering.words,
         openapi_extra=extra,
     )

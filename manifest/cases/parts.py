@@ -20,7 +20,7 @@ ARTICLE = "NĐ 08/2022/NĐ-CP, Điều 72(3), 73(2)"
 class Second:
     """The facility that takes over from the first what that one may not treat (NĐ 08/2022 Điều 73(2)).
 
-    ``linkage`` is the approval, ``consent`` either `GENERATOR_SIGNED` or the three-party contract.
+    ``linkage`` is the approval, ``consent`` either ``generator_signed`` or the three-party contract.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT

@@ -86,6 +86,7 @@ def test_a_rehearsal_says_all_that_would_refuse_it_to_either_side_and_writes_not
     empty = lite.did(lite.post(GENERATOR, "/drafts", {}))
     missing = lite.did(lite.post(GENERATOR, f"/drafts/{empty['draft']}/rehearsal"), 200)
     assert {"/lines", "/site"} <= {one["path"] for one in missing["problems"]}
+    assert {one["message"] for one in missing["problems"]} == {"Chưa điền ô bắt buộc."}
     assert lite.size == before
 
 
@@ -110,8 +111,9 @@ def test_a_template_is_its_author_s_alone_and_drafts_begin_from_it(lite: Caller)
     template = lite.did(lite.post(GENERATOR, "/templates", asked))
     assert [one["name"] for one in lite.get(GENERATOR, "/templates").json()["items"]] == [asked["name"]]
     assert lite.get(FACILITY, "/templates").json()["items"] == []
-    problem(lite.post(FACILITY, "/drafts", {"template": template["draft"]}), 404, "api.draft_unknown")
-    begun = {"template": template["draft"], "body": {"site": "site:generator"}}
+    problem(lite.post(FACILITY, "/drafts", {"template": template["template"]}), 404, "api.draft_unknown")
+    problem(lite.post(GENERATOR, "/drafts", {"template": None}), 422, "manifest.field_invalid")
+    begun = {"template": template["template"], "body": {"site": "site:generator"}}
     made = lite.did(lite.post(GENERATOR, "/drafts", begun))
     assert made["body"] == body | {"site": "site:generator", "generator": GENERATOR}
     assert lite.get(GENERATOR, "/drafts").json()["count"] == 1
@@ -140,4 +142,6 @@ def test_a_version_has_to_be_said(lite: Caller) -> None:
     draft = drafted(lite)
     for path in ("agreement", "registration"):
         answer = lite.post(GENERATOR, f"/drafts/{draft['draft']}/{path}", {"version": "1"})
-        problem(answer, 422, "manifest.field_invalid")
+        problem(answer, 422, "manifest.integer_required")
+        answer = lite.post(GENERATOR, f"/drafts/{draft['draft']}/{path}", {})
+        problem(answer, 422, "manifest.field_missing")

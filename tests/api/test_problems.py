@@ -145,6 +145,25 @@ def test_the_frameworks_own_refusals_have_the_same_shape(lite: Caller) -> None:
     problem(answer, 415, "api.media_type_wrong")
     answer = lite.call("POST", GENERATOR, "/events", content=b"a=1", headers={"Content-Type": "text/plain"})
     problem(answer, 415, "api.media_type_wrong")
+    answer = lite.call(
+        "POST", None, "/sessions", content=b"<a/>", headers={"Content-Type": "application/xml"}
+    )
+    told = problem(answer, 415, "api.media_type_wrong")
+    assert "application/json" in told["title"]
+
+
+def test_what_is_missing_from_a_registration_is_said_before_a_number_is_looked_for(lite: Caller) -> None:
+    found = problem(lite.post(GENERATOR, "/manifests", {}), 422, "manifest.field_missing")
+
+    assert {"/site", "/facility", "/permit", "/lines"} <= {one["path"] for one in found["errors"]}
+
+
+def test_what_may_be_chosen_is_listed_without_words_of_another_language(lite: Caller) -> None:
+    answer = lite.get(GENERATOR, "/manifests?status=lost")
+
+    (one,) = problem(answer, 422, "manifest.choice_unknown")["errors"]
+    assert "registered, in_transit" in one["message"]
+    assert not {"or", "'"} & set(one["message"].replace("'", " ' ").split())
 
 
 def test_wrong_parameters_are_named(lite: Caller) -> None:
@@ -154,7 +173,7 @@ def test_wrong_parameters_are_named(lite: Caller) -> None:
         "/query/limit": "manifest.number_too_large",
         "/query/status": "manifest.choice_unknown",
         "/query/from": "manifest.date_invalid",
-        "/query/cursor": "manifest.integer_required",
+        "/query/cursor": "api.integer_required",
     }
     problem(lite.post(None, "/sessions", {"login": "a"}), 422, "manifest.field_missing")
     broken = lite.call("POST", None, "/sessions", content=b"{", headers=JSON)
