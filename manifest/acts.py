@@ -180,7 +180,7 @@ def _rules(
             yield from carriage.own_vehicle(before.registered, body, vehicles_of(reads, body.giver, on))
             yield from _payload(reads, before, body, reference, on)
             if not before.legs:
-                yield from registration.draws(reads, before.registered, on)
+                yield from registration.pick_up(reads, before.registered, on)
                 yield from rounds.joining(reads, before.registered)
         case Arrived():
             yield from abroad.staying(before)

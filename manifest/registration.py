@@ -42,6 +42,21 @@ def problems(
     yield from planned.listing(reads, body, stream, by_hand(body), on)
     yield from planned.at_point(reads, body, on)
     yield from no_manifest_needed(reads, reference, body, on)
+    yield from _allowed(reads, body, on)
+
+
+def pick_up(reads: Reads, body: Registered, on: date) -> Iterator[Problem]:
+    """Yield what is wrong with a load that is about to leave: lots, permits, carriers, standing of that day.
+
+    What allowed its registration may have ended since; until it is picked up nothing has happened yet that
+    would have to be recorded all the same (decision B18).
+    """
+    yield from draws(reads, body, on)
+    yield from _allowed(reads, body, on)
+
+
+def _allowed(reads: Reads, body: Registered, on: date) -> Iterator[Problem]:
+    """Yield problems of what has to allow a load on a day: permits, linkage, carriage, nobody suspended."""
     yield from planned.permits(reads, body, on)
     permits = {
         carrier.permit: known

@@ -3,6 +3,8 @@
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
+
 from ledger.storage.db import reading
 from ledger.writing.changes import Reads
 from manifest import lookups
@@ -12,12 +14,13 @@ from manifest.register import documents as d
 from manifest.register import events as r
 from manifest.register import parties as p
 from manifest.views import BALANCE, PERMIT_USE
-from manifest.vocabulary import Account, CorrectedField, PermitKind
-from tests.manifest.cases.helpers import HALF
+from manifest.vocabulary import Account, CorrectedField, PermitKind, Register
+from tests.manifest.cases.helpers import HALF, refuses
 from tests.manifest.lots.plant import Plant
 from tests.manifest.register.entries import AS_FACILITY, enter
 from tests.world import CODE, FACILITY, GENERATOR, TONNE, World, line
 
+APPROVAL = "approval:carrier:facility"
 WIDE = (r.PermitLine(code=CODE, methods=("SC", "TC", "TĐ"), mass_g_year=100 * TONNE),)
 NARROW = (r.PermitLine(code=CODE, methods=("SC",), mass_g_year=100 * TONNE),)
 
@@ -138,3 +141,42 @@ def test_old_stock_that_a_facility_treats_uses_its_permit_and_child_lots_do_not(
     plant.treat_lot(child, 100_000, permit=permit)
     assert plant.held(own, Account.TREATED_SERVICE) == 400_000
     assert world.row(PERMIT_USE, permit=permit)["accepted_g"] == 400_000
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"valid_from": date(2025, 4, 5)}, ("manifest.permit_suspended", "/body/permit")),
+        (
+            {"register": Register.ORGANISATION, "entry": FACILITY, "valid_from": date(2025, 4, 5)},
+            ("manifest.party_suspended", "/body/facility"),
+        ),
+    ],
+)
+def test_nothing_is_picked_up_for_what_was_suspended_since_it_was_registered(
+    world: World, changed: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    world.register().tick(days=5)
+    enter(world, p.EntrySuspended, **changed)
+    assert refuses(world, world.hand_over) == [expected]
+
+
+def test_nothing_is_picked_up_once_a_permit_or_an_approval_has_ended(world: World) -> None:
+    world.register().tick(days=5)
+    enter(world, p.EntryEnded, entry="permit:facility", last_day=date(2025, 4, 3))
+    enter(world, p.EntryEnded, register=Register.APPROVAL, entry=APPROVAL, last_day=date(2025, 4, 3))
+    assert refuses(world, world.hand_over) == [
+        ("manifest.permit_not_valid", "/body/permit"),
+        ("manifest.approval_missing", "/body/carriers/0/approval"),
+    ]
+
+
+def test_loads_registered_beforehand_are_not_picked_up_once_the_year_is_used_up(world: World) -> None:
+    permit = narrow(world, FACILITY, kind=PermitKind.TREATMENT)
+    small = line(mass_g=200_000, planned_methods=("TC",))
+    first = world.register(small, permit=permit).manifest
+    second = world.register(small, permit=permit).manifest
+    world.manifest, world.legs = first, 0
+    world.hand_over().arrive().weigh(200_000).accept((200_000, 0))
+    world.manifest, world.legs = second, 0
+    assert refuses(world, world.hand_over) == [("manifest.permit_used_up", "/body/lines/0/mass_g")]
