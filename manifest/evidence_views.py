@@ -27,15 +27,16 @@ def evidence(reader: Reader, log: int, manifest: Row) -> Evidence:
 
 def _voices(reader: Reader, log: int, parties: Iterable[str]) -> dict[str, str]:
     named = sorted(parties)
-    identifiers = {
-        row["party"]: row["identifier"]
-        for party in named
-        for row in rows(reader, ORGANISATION, log=log, party=party)
-    }
+    # Of an agent it does not matter whether it signs in its own name as well: two parties that it signs for
+    # are one voice.
     mandates = [
         (row["principal"], row["agent"])
         for party in named
         for row in rows(reader, MANDATE, log=log, principal=party)
-        if row["agent"] in identifiers
     ]
+    identifiers = {
+        row["party"]: row["identifier"]
+        for party in sorted({*named, *(agent for _, agent in mandates)})
+        for row in rows(reader, ORGANISATION, log=log, party=party)
+    }
     return kinship(identifiers, mandates)

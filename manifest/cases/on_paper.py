@@ -11,11 +11,22 @@ from ledger.format.keys import Key
 from ledger.writing.changes import RECORDED_AT, SEQ, Change, Insert, Reads
 from manifest.body import Body, Signed
 from manifest.cases.views import ENTERED_ACT
-from manifest.events import MANIFEST_EVENTS, Registered
+from manifest.events import (
+    MANIFEST_EVENTS,
+    CorrectionConsented,
+    GenerationAdjusted,
+    GenerationDeclared,
+    OpeningDeclared,
+    Registered,
+    SelfTreated,
+)
+from manifest.lots.events import Declassified
 from manifest.register.views import COLLECTION_POINT
 from manifest.views import MANIFEST_PARTY, ORGANISATION
 from manifest.vocabulary import Role
 
+_BY_AUTHORITY = (SelfTreated, Declassified, CorrectionConsented)
+_DECLARES = {GenerationDeclared.kind, OpeningDeclared.kind}
 _HELPERS = {Role.AUTHORITY, Role.TRANSPORTER, Role.TREATMENT_FACILITY}
 
 
@@ -28,13 +39,18 @@ def may_enter(reads: Reads, event: Event, body: Body, helper: str, role: str) ->
     """Tell whether a party may enter an act that another signed by hand in a role.
 
     In a manifest an authority and whoever takes part; elsewhere an authority, who carries, who treats, and
-    who keeps a collection point. What a facility accepts and treats counts for the ratio, so nobody but an
-    authority enters that for it.
+    who keeps a collection point. What is accepted, treated or found to be ordinary waste counts for the
+    ratio, and a consent changes what others have signed, so nobody but an authority enters these. A lot is
+    adjusted by who entered it.
     """
     row = reads.one(ORGANISATION, party=helper)
     roles = set() if row is None else set(row["roles"].split(","))
-    if Role.AUTHORITY in roles or role == Role.TREATMENT_FACILITY:
+    if Role.AUTHORITY in roles or role == Role.TREATMENT_FACILITY or isinstance(body, _BY_AUTHORITY):
         return Role.AUTHORITY in roles
+    if isinstance(body, GenerationAdjusted):
+        own = {"party": event.actors[0].party, "stream": body.lot}
+        first = [row for row in reads.rows(ENTERED_ACT, **own) if row["kind"] in _DECLARES]
+        return any(helper in row["entered_by"].split(",") for row in first)
     if isinstance(body, Registered):
         parties = {body.generator, body.facility, *(carrier.party for carrier in body.carriers)}
         return helper in parties or (body.second is not None and helper == body.second.party)

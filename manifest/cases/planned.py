@@ -135,6 +135,9 @@ def listing(
         path = f"/body/listed/{index}"
         if one.party == body.generator or one.site in seen:
             yield Problem("manifest.listed_twice", path)
+        if one.party == body.facility or (body.second is not None and one.party == body.second.party):
+            # Whoever treats its own waste does so on site, in nobody's name.
+            yield Problem("manifest.generator_is_facility", f"{path}/party")
         seen.add(one.site)
         site = reads.one(SITE, site=one.site)
         if site is None or site["party"] != one.party:

@@ -18,7 +18,7 @@ from manifest.correcting.views import CORRECTION, CORRECTION_REQUEST
 from manifest.events import CorrectionConsented, CorrectionDeclined, CorrectionProposed, Draw
 from manifest.lots.rows import source_row, unknown_lots
 from manifest.reference import Reference
-from manifest.views import LOT, MANIFEST
+from manifest.views import LOT, MANDATE, MANIFEST, ORGANISATION
 from manifest.vocabulary import CorrectedField, CorrectionState, RequestState
 
 
@@ -43,7 +43,7 @@ def _consent(reads: Reads, before: Manifest, act: Act, body: CorrectionConsented
     row = reads.one(CORRECTION, manifest=before.id, correction=body.correction)
     if open_ is None or row is None or act.event.actors[0].party not in open_.waiting:
         return  # not open, or not theirs: the process says so
-    if set(row["voices"].split(",")) & _voices(act):
+    if _has_spoken(reads, set(row["voices"].split(",")), act):
         yield Problem("manifest.correction_own_voice", "/actors/0/kid", {"party": act.keys[0].party})
     if open_.proposed.lots:
         yield from unknown_lots(reads, open_.proposed.lots, "/body/correction")
@@ -63,6 +63,29 @@ def _elsewhere(reads: Reads, before: Manifest, body: CorrectionProposed) -> Iter
         generator = before.registered.generator
         if reads.rows(MANIFEST, paper_number=body.value, generator=generator):
             yield Problem("manifest.paper_number_taken", "/body/value", {"number": body.value})
+
+
+def _has_spoken(reads: Reads, voices: set[str], act: Act) -> bool:
+    """Tell whether a consent comes from one of the voices so far, whoever's name it bears.
+
+    Whoever signs for a party is no other voice when he is of the firm of one that has spoken, or signs for it
+    as well. The party itself may be of the same firm: nobody else could speak for it.
+    """
+    if voices & _voices(act):
+        return True
+    agent = act.keys[0].party
+    if agent == act.event.actors[0].party:
+        return False
+    firms = {_firm(reads, party) for party in voices} - {None}
+    return _firm(reads, agent) in firms or any(
+        not row["revoked"] for party in voices for row in reads.rows(MANDATE, principal=party, agent=agent)
+    )
+
+
+def _firm(reads: Reads, party: str) -> str | None:
+    """Return the tax code of the firm of a party, which its branches share; None where there is none."""
+    row = reads.one(ORGANISATION, party=party)
+    return None if row is None or row["identifier"] is None else str(row["identifier"])[:10]
 
 
 def _voices(act: Act) -> set[str]:

@@ -30,7 +30,14 @@ def _plan(
 ) -> list[Change]:
     party = event.actors[0].party
     refuse(entering.site_of(reads, body.site, party))
-    refuse(_codes(reference, [line.code for line in body.lines], date(body.year, 1, 1), "lines", "/code"))
+    problems = list(
+        _codes(reference, [line.code for line in body.lines], date(body.year, 1, 1), "lines", "/code")
+    )
+    if any(row["party"] != party for row in reads.rows(PLAN_LINE, plan=body.plan)):
+        # An authority confirms a plan by its name: nobody else's lines may stand under it.
+        facts = {"register": Register.PLAN.value}
+        problems.append(Problem("manifest.entry_known_already", "/body/plan", facts))
+    refuse(problems)
     named = {"plan": body.plan, "party": party, "confirmed": False, "seq": SEQ}
     return [
         Put(

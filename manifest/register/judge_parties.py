@@ -1,5 +1,7 @@
 """Judging who is who: parties, what they are from a day on, mandates, number blocks, own vehicles."""
 
+from collections.abc import Iterable
+
 from ledger.errors import Problem, refuse
 from ledger.format.event import Event
 from ledger.format.keys import Key
@@ -21,6 +23,7 @@ from manifest.views import IDENTIFIER, MANDATE, NUMBER_BLOCK, ORGANISATION
 from manifest.vocabulary import Register, Role
 
 _NEVER_GIVEN = {Role.HOLDER, Role.OPERATOR, Role.SERVICE}
+_TRADES = {Role.GENERATOR, Role.TRANSPORTER, Role.TREATMENT_FACILITY}
 _CHANGEABLE = ("name", "roles", "address", "phone")
 
 
@@ -30,7 +33,7 @@ def _organisation(
     problems = list(rules.identifier(body))
     if reads.one(ORGANISATION, party=body.party) is not None:
         problems.append(Problem("manifest.party_known_already", "/body/party"))
-    if _NEVER_GIVEN & set(body.roles):
+    if _NEVER_GIVEN & set(body.roles) or _on_both_sides(body.roles):
         problems.append(Problem("manifest.role_not_given", "/body/roles"))
     if body.identifier is not None:
         taken = reads.one(IDENTIFIER, identifier=body.identifier)
@@ -53,6 +56,15 @@ def _organisation(
     if body.identifier is not None:
         changes.append(Insert(IDENTIFIER, {"identifier": body.identifier, "party": body.party}))
     return [*changes, *entering.confirmation(event, Register.ORGANISATION, body.party, None)]
+
+
+def _on_both_sides(roles: Iterable[str]) -> bool:
+    """Tell whether one party would keep the registers and stand in them.
+
+    An authority's word counts as that of another: it confirms papers, decides on claims, enters for those who
+    sign by hand. Its own waste is that of a party beside it.
+    """
+    return Role.AUTHORITY in roles and bool(_TRADES & set(roles))
 
 
 def _admitted(
@@ -130,7 +142,8 @@ def _changed(
     problems = []
     if not given:
         problems.append(Problem("manifest.nothing_changes", "/body"))
-    if body.roles is not None and _NEVER_GIVEN & {*body.roles, *row["roles"].split(",")}:
+    held = {*(body.roles or ()), *row["roles"].split(",")}
+    if body.roles is not None and (_NEVER_GIVEN & held or _on_both_sides(held)):
         problems.append(Problem("manifest.role_not_given", "/body/roles"))
     refuse(problems)
     if body.roles is not None:
