@@ -12,7 +12,7 @@ from ledger.writing.prepared import Act
 from manifest import commuting, lookups, obligations, plausibility, registration, rows, rules, signing
 from manifest.accounts import Posting
 from manifest.body import Body
-from manifest.cases import abroad, carriage, copies, notice, rounds, second
+from manifest.cases import abroad, carriage, copies, notice, planned, rounds, second
 from manifest.cases.events import (
     CopiesDelivered,
     DisposalCertified,
@@ -200,6 +200,9 @@ def _rules(
             yield from _completion(reads, before, event)
         case Returned():
             yield from rules.way_back(before, body)
+        case Forwarded():
+            yield from second.forwarding(before, body)
+            yield from planned.passing_on(reads, before, body, on)
         case _:
             yield from _rules_of_case(before, event, body, reference, on)
 
@@ -222,8 +225,6 @@ def _rules_of_case(
     match body:
         case Transshipped():
             yield from carriage.transshipment(before, body, reference, on)
-        case Forwarded():
-            yield from second.forwarding(before, body)
         case ReceivedSecond():
             yield from second.reception(before, body)
         case StorageNotified():

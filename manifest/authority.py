@@ -5,7 +5,7 @@ through those of an agent that holds its mandate for the role on that day.
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 
 from ledger.errors import Problem
 from ledger.format.event import Actor, Event
@@ -174,8 +174,11 @@ def signers(event: Event, body: Body) -> Iterator[Problem]:
             yield Problem("manifest.role_wrong", f"/actors/{index}/role", facts)
 
 
-def acting(reads: Reads, event: Event, body: Body, keys: tuple[Key, ...]) -> Iterator[Problem]:
-    """Yield problems of who acts: unknown or not admitted, without the role, or without a mandate."""
+def acting(reads: Reads, event: Event, body: Body, keys: tuple[Key, ...], now: datetime) -> Iterator[Problem]:
+    """Yield problems of who acts: unknown or not admitted, without the role, or without a mandate.
+
+    ``now`` is the ledger's time, beside the attested one of the event.
+    """
     on = local_date(event.occurred_at)
     for index, (actor, key) in enumerate(zip(event.actors, keys, strict=True)):
         path = f"/actors/{index}"
@@ -184,6 +187,7 @@ def acting(reads: Reads, event: Event, body: Body, keys: tuple[Key, ...]) -> Ite
                 yield Problem("manifest.mandate_missing", f"{path}/kid", {"party": actor.party})
             continue
         yield from _party(reads, event, actor, on, path)
+        yield from _dated_back(reads, event, index, key, local_date(now))
         yield from _key(reads, event, body, index, key)
 
 
@@ -197,6 +201,24 @@ def _party(reads: Reads, event: Event, actor: Actor, on: date, path: str) -> Ite
         yield Problem("manifest.party_suspended", f"{path}/party", {"party": actor.party})
     elif actor.role not in party.roles:
         yield Problem("manifest.role_not_held", f"{path}/role", {"role": actor.role})
+
+
+def _dated_back(reads: Reads, event: Event, index: int, key: Key, today: date) -> Iterator[Problem]:
+    """Yield a problem when a party that is suspended today says that it had begun something before.
+
+    What stands on paper from the time before is entered for it by an authority.
+    """
+    actor, on = event.actors[index], local_date(event.occurred_at)
+    if event.kind not in _BEGINNINGS or on == today:
+        return
+    party = organisation(reads, actor.party, today)
+    if party is None or not party.suspended:
+        return
+    signer = None if key.party == actor.party else organisation(reads, key.party, today)
+    before = organisation(reads, actor.party, on)
+    told_already = before is not None and before.suspended
+    if not told_already and (signer is None or Role.AUTHORITY not in signer.roles):
+        yield Problem("manifest.party_suspended", f"/actors/{index}/party", {"party": actor.party})
 
 
 # What begins something new: a suspended party does not, though what is on the road or in store goes on

@@ -129,8 +129,7 @@ def _left(reads: Reads, row: Row, made: Sequence[Posting]) -> int:
     left = row["grams"] - sum(part["grams"] for part in parts)
     for part in parts:
         under_way = _sum(reads, part["lot"], _UNDER_WAY, made)
-        lost = max(_sum(reads, part["lot"], _LOST, made) - part["unexplained_g"], 0)
-        left += min(part["grams"], under_way + lost)
+        left += min(part["grams"], under_way + _lost(reads, part, made))
     return int(left)
 
 
@@ -168,9 +167,41 @@ def settling(reads: Reads, body: Registered) -> Iterator[Problem]:
 
 
 def settled(reads: Reads, before: Manifest, at: datetime) -> Iterator[Change]:
-    """Yield the rows of obligations that a manifest names and that end as it is completed."""
+    """Yield the rows of obligations that a manifest names and that end as it is completed.
+
+    What got lost on the way there has come to no end: so much is owed as before.
+    """
     for name in before.registered.settles:
         row = reads.one(OBLIGATION, obligation=name)
+        if row is None or row["state"] != ObligationState.RETURNED:
+            continue
+        parts = reads.rows(OBLIGATION_LOT, obligation=name)
+        lost_g = sum(min(part["grams"], _lost(reads, part)) for part in parts)
+        changed = {"state": ObligationState.SETTLED.value, "left_g": 0, "ended_at": at, "seq": SEQ}
+        if lost_g:
+            changed |= {
+                "state": row["state"],
+                "left_g": min(lost_g, row["left_g"]),
+                "ended_at": None,
+            }
+        yield Put(OBLIGATION, {"obligation": name}, {**changed, "settled_by": before.id})
+
+
+def owed_g(reads: Reads, lot: str) -> int:
+    """Return the grams of a lot that are owed after a refusal, of those that are under way: the last ones."""
+    owed = 0
+    for part in reads.rows(OBLIGATION_LOT, lot=lot):
+        row = reads.one(OBLIGATION, obligation=part["obligation"])
         if row is not None and row["state"] == ObligationState.RETURNED:
-            changed = {"state": ObligationState.SETTLED.value, "left_g": 0, "ended_at": at, "seq": SEQ}
-            yield Put(OBLIGATION, {"obligation": name}, {**changed, "settled_by": before.id})
+            owed += max(min(part["grams"], row["left_g"]) - _lost(reads, part), 0)
+    return owed
+
+
+def under_way_g(reads: Reads, lot: str) -> int:
+    """Return the grams of a lot that have come to no end."""
+    return _sum(reads, lot, _UNDER_WAY, ())
+
+
+def _lost(reads: Reads, part: Row, made: Iterable[Posting] = ()) -> int:
+    """Return what has got lost of a lot since its refused part came back."""
+    return max(_sum(reads, part["lot"], _LOST, made) - part["unexplained_g"], 0)

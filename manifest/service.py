@@ -61,7 +61,7 @@ class Judge:
             refuse(_at_the_head(reads, event), Conflict)
         refuse(authority.signers(event, body), NotAllowed)
         if event.kind != "log.opened.v1":
-            refuse(authority.acting(reads, event, body, act.keys), NotAllowed)
+            refuse(authority.acting(reads, event, body, act.keys, now), NotAllowed)
         refuse(rules.letters(event.body))
         changes: Sequence[Change]
         made: Sequence[Posting] = ()
@@ -79,7 +79,7 @@ class Judge:
             elif isinstance(body, IncidentRecorded | BlanksIssued):
                 changes = outages.judge_outage(reads, event, body, reference)
             elif isinstance(body, Contested | ContestSettled):
-                changes = contest.judge(reads, event, body, reference)
+                changes = contest.judge(reads, event, body, reference, now)
             else:
                 changes = register.judge(reads, event, body, act.keys, reference)
         except ReferenceRefused as refused:  # a limit that did not exist yet when the act is said to be

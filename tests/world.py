@@ -234,8 +234,8 @@ class World:
         )
         fields: dict[str, Any] = {
             "permit": f"permit:{party[4:]}", "party": party, "permit_kind": kind,
-            "number": f"GPMT-{party[4:]}", "valid_from": date(2024, 1, 1), "valid_to": date(2028, 12, 31),
-            "lines": lines, "vehicles": (PLATE,),
+            "number": f"GPMT-{changed.get('permit', party)}", "valid_from": date(2024, 1, 1),
+            "valid_to": date(2028, 12, 31), "lines": lines, "vehicles": (PLATE,),
         }  # fmt: skip
         body = r.PermitGranted(**(fields | changed))
         self.act(body, (AUTHORITY, Role.AUTHORITY), stream=body.permit)

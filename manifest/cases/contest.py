@@ -4,7 +4,7 @@ An authority settles it. Where the act stands, the manifest has its grade again;
 stays and a correction puts the act right.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ledger.errors import Conflict, NotAllowed, NotFound, Problem, RuleBroken
 from ledger.format.event import Event
@@ -21,17 +21,22 @@ def stream_of(body: Contested | ContestSettled) -> str:
     return f"contest:{body.seq}"
 
 
-def judge(reads: Reads, event: Event, body: Contested | ContestSettled, reference: Reference) -> list[Change]:
+def judge(
+    reads: Reads, event: Event, body: Contested | ContestSettled, reference: Reference, now: datetime
+) -> list[Change]:
     """Return the rows of a contest or of its settlement; raise Refused when it may not be."""
     if isinstance(body, ContestSettled):
         return _settled(reads, event, body)
-    return _contested(reads, event, body, reference)
+    return _contested(reads, event, body, reference, now)
 
 
-def _contested(reads: Reads, event: Event, body: Contested, reference: Reference) -> list[Change]:
+def _contested(
+    reads: Reads, event: Event, body: Contested, reference: Reference, now: datetime
+) -> list[Change]:
     """Return the rows of a contest; raise Refused unless the act was entered for this party, not long ago.
 
-    An authority may contest for anybody. The days count from the day on which the act was recorded.
+    An authority may contest for anybody. The days count from the day on which the act was recorded to
+    ``now``: whoever comes late does not come in time by saying so.
     """
     rows = reads.rows(ENTERED_ACT, seq=body.seq)
     if not rows:
@@ -46,7 +51,7 @@ def _contested(reads: Reads, event: Event, body: Contested, reference: Reference
         raise Conflict(Problem("manifest.contested_already", "/body/seq"))
     entered_on = local_date(row["recorded_at"])
     until = entered_on + timedelta(days=reference.rule("contest_limit_days", entered_on).integer)
-    if local_date(event.occurred_at) > until:
+    if local_date(max(event.occurred_at, now)) > until:
         raise RuleBroken(Problem("manifest.contest_too_late", "/occurred_at", {"until": until.isoformat()}))
     made: list[Change] = [
         Insert(

@@ -9,7 +9,9 @@ from datetime import date
 from ledger.errors import Problem
 from ledger.writing.changes import Reads
 from manifest import lookups
+from manifest.cases.events import Forwarded
 from manifest.cases.parts import ARTICLE, GENERATOR_SIGNED, Second
+from manifest.consignment import Manifest
 from manifest.events import Registered
 from manifest.permits import permitted
 from manifest.register.lookups import collection_point, mandated
@@ -88,6 +90,26 @@ def _second(reads: Reads, body: Registered, second: Second, on: date) -> Iterato
         good = agreed is not None and (agreed.generator, agreed.facility, agreed.third) == three
         if agreed is None or not good or not agreed.agreed:
             yield Problem("manifest.consent_missing", "/body/second/consent", {"article": ARTICLE})
+
+
+def passing_on(reads: Reads, before: Manifest, event: Forwarded, on: date) -> Iterator[Problem]:
+    """Yield problems of lines that are about to go on to the second facility: the linkage of that day.
+
+    It has to name each of them, also one that the first facility might have treated itself or that turned out
+    to be of another code: nothing has gone on yet.
+    """
+    second = before.registered.second
+    if second is None:
+        return
+    approved = linkage(reads, second.linkage)
+    if approved is None or not approved.valid_on(on):
+        yield Problem("manifest.linkage_missing", "/body/facility", {"article": ARTICLE})
+        return
+    for index, number in enumerate(event.lines):
+        line = before.line(number)
+        if line is not None and line.declared.code not in approved.codes:
+            facts = {"code": line.declared.code}
+            yield Problem("manifest.linkage_lacks_code", f"/body/lines/{index}", facts)
 
 
 def _export(reads: Reads, body: Registered, on: date) -> Iterator[Problem]:

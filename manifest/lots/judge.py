@@ -6,7 +6,7 @@ from ledger.errors import Problem, refuse
 from ledger.format.event import Event
 from ledger.storage.db import Row
 from ledger.writing.changes import Add, Change, Insert, Reads
-from manifest import lookups, rules
+from manifest import lookups, obligations, rules
 from manifest.accounts import Posting, Slot, move
 from manifest.body import Body
 from manifest.events import GenerationAdjusted, GenerationDeclared, OpeningDeclared, SelfTreated
@@ -102,8 +102,19 @@ def _adjusted(reads: Reads, event: Event, body: GenerationAdjusted) -> _Judged:
     if stored + body.delta_g < 0:
         facts = {"stored_g": stored, "mass_g": -body.delta_g}
         problems.append(Problem("manifest.lot_short", "/body/delta_g", facts))
+    elif body.delta_g < 0:
+        problems += _not_owed(reads, body)
     refuse(problems)
     return [], postings.adjusted(body, LotKind(lot["lot_kind"]), lot["site"])
+
+
+def _not_owed(reads: Reads, body: GenerationAdjusted) -> list[Problem]:
+    """Return the problem of making a lot smaller by grams that were refused and are owed until they end."""
+    owed_g = obligations.owed_g(reads, body.lot)
+    free_g = max(obligations.under_way_g(reads, body.lot) - owed_g, 0)
+    if -body.delta_g <= free_g:
+        return []
+    return [Problem("manifest.lot_owed", "/body/delta_g", {"owed_g": owed_g, "mass_g": -body.delta_g})]
 
 
 def _self_treated(reads: Reads, event: Event, body: SelfTreated, reference: Reference) -> _Judged:

@@ -25,6 +25,7 @@ def _permit(
     problems += entering.party_known(reads, body.party, "/body/party")
     if reads.one(PERMIT, permit=body.permit) is not None:
         problems.append(Problem("manifest.permit_known_already", "/body/permit"))
+    problems += _entered_before(reads, body)
     on = max(body.valid_from, min(body.valid_to, local_date(event.occurred_at)))
     problems += _lines(body.lines, reference, on)
     problems += _plates(body.vehicles)
@@ -36,6 +37,20 @@ def _permit(
     changes += _line_rows(body.permit, body.lines, body.valid_from, confirmed=confirmed)
     changes += _vehicle_rows(body.permit, body.vehicles, body.valid_from, confirmed=confirmed)
     return [*changes, *entering.confirmation(event, Register.PERMIT, body.permit, body.document_sha256)]
+
+
+def _entered_before(reads: Reads, body: PermitGranted) -> Iterator[Problem]:
+    """Yield a problem when the same paper is entered under another name: its year would double."""
+    for other in reads.rows(PERMIT, party=body.party, permit_kind=body.permit_kind.value):
+        overlaps = body.valid_from <= other["valid_to"] and other["valid_from"] <= body.valid_to
+        if overlaps and other["permit"] != body.permit and _plain(other["number"]) == _plain(body.number):
+            yield Problem("manifest.permit_known_already", "/body/number")
+            return
+
+
+def _plain(number: str) -> str:
+    """Return the letters and digits of a paper's number: spaces, strokes and case tell no papers apart."""
+    return "".join(filter(str.isalnum, number)).casefold()
 
 
 def _approval(

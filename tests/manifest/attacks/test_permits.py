@@ -13,7 +13,7 @@ from manifest.permit_history import permit_then
 from manifest.register import documents as d
 from manifest.register import events as r
 from manifest.register import parties as p
-from manifest.views import BALANCE, PERMIT_USE
+from manifest.views import BALANCE, PERMIT, PERMIT_USE
 from manifest.vocabulary import Account, CorrectedField, PermitKind, Register
 from tests.manifest.cases.helpers import HALF, refuses
 from tests.manifest.lots.plant import Plant
@@ -180,3 +180,13 @@ def test_loads_registered_beforehand_are_not_picked_up_once_the_year_is_used_up(
     world.hand_over().arrive().weigh(200_000).accept((200_000, 0))
     world.manifest, world.legs = second, 0
     assert refuses(world, world.hand_over) == [("manifest.permit_used_up", "/body/lines/0/mass_g")]
+
+
+def test_the_same_paper_is_not_entered_twice_to_double_its_year(world: World) -> None:
+    fields: dict[str, Any] = {"permit": "permit:again", "number": "gpmt org/Facility"}
+    assert world.row(PERMIT, permit="permit:facility")["number"] == "GPMT-org:facility"
+    assert refuses(world, lambda: world.add_permit(FACILITY, **fields)) == [
+        ("manifest.permit_known_already", "/body/number")
+    ]
+    world.add_permit(FACILITY, **(fields | {"valid_from": date(2029, 1, 1), "valid_to": date(2033, 12, 31)}))
+    world.add_permit(FACILITY, **(fields | {"permit": "permit:carriage", "kind": PermitKind.CARRIAGE}))
