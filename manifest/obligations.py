@@ -204,4 +204,5 @@ def under_way_g(reads: Reads, lot: str) -> int:
 
 def _lost(reads: Reads, part: Row, made: Iterable[Posting] = ()) -> int:
     """Return what has got lost of a lot since its refused part came back."""
-    return max(_sum(reads, part["lot"], _LOST, made) - part["unexplained_g"], 0)
+    since: int = part["unexplained_g"]
+    return max(_sum(reads, part["lot"], _LOST, made) - since, 0)

@@ -53,3 +53,8 @@ def tax_code_of(serial: int) -> str | None:
 def is_plate(text: str) -> bool:
     """Tell whether ``text`` is written like a Vietnamese road vehicle's number plate."""
     return _PLATE.fullmatch(text) is not None
+
+
+def plain_number(text: str) -> str:
+    """Return a paper's number in the one form in which it is kept: capitals, no spaces, plain hyphens."""
+    return "".join("-" if one in "–—−" else one for one in text.upper() if not one.isspace())

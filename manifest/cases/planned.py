@@ -16,6 +16,7 @@ from manifest.events import Registered
 from manifest.permits import permitted
 from manifest.register.lookups import collection_point, mandated
 from manifest.register.papers import contract, linkage
+from manifest.text import plain_number
 from manifest.views import LOT, MANIFEST, PERMIT, SITE
 from manifest.vocabulary import Document, PermitKind, Role, SiteKind
 
@@ -189,8 +190,17 @@ def at_point(reads: Reads, body: Registered, on: date) -> Iterator[Problem]:
 
 def paper_alias(reads: Reads, body: Registered) -> Iterator[Problem]:
     """Yield a problem when the paper of a generator was entered before."""
-    if body.paper_number is None:
-        return
-    if reads.rows(MANIFEST, paper_number=body.paper_number, generator=body.generator):
-        facts = {"number": body.paper_number}
-        yield Problem("manifest.paper_number_taken", "/body/paper_number", facts)
+    if body.paper_number is not None:
+        yield from paper_number(reads, body.generator, body.paper_number, "/body/paper_number")
+
+
+def paper_number(reads: Reads, generator: str, number: str, path: str) -> Iterator[Problem]:
+    """Yield problems of a paper's number: written in more ways than one, or taken.
+
+    In capitals and without spaces it has one form only, so that no paper is entered twice under another.
+    """
+    plain = plain_number(number)
+    if number != plain:
+        yield Problem("manifest.paper_number_unclear", path, {"expected": plain})
+    elif reads.rows(MANIFEST, paper_number=number, generator=generator):
+        yield Problem("manifest.paper_number_taken", path, {"number": number})

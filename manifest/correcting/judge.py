@@ -8,6 +8,7 @@ from ledger.storage.db import Row
 from ledger.writing.changes import SEQ, Change, Insert, Put, Reads
 from ledger.writing.prepared import Act
 from manifest.body import Body
+from manifest.cases.planned import paper_number
 from manifest.consignment import Manifest
 from manifest.correcting import rules
 from manifest.correcting.events import CorrectionRequested, CorrectionWithdrawn
@@ -18,7 +19,7 @@ from manifest.correcting.views import CORRECTION, CORRECTION_REQUEST
 from manifest.events import CorrectionConsented, CorrectionDeclined, CorrectionProposed, Draw
 from manifest.lots.rows import source_row, unknown_lots
 from manifest.reference import Reference
-from manifest.views import LOT, MANDATE, MANIFEST, ORGANISATION
+from manifest.views import LOT, MANDATE, ORGANISATION
 from manifest.vocabulary import CorrectedField, CorrectionState, RequestState
 
 
@@ -60,9 +61,7 @@ def _elsewhere(reads: Reads, before: Manifest, body: CorrectionProposed) -> Iter
     if body.field in {CorrectedField.CODE, CorrectedField.STATE} and body.lots:
         yield from unknown_lots(reads, body.lots, "/body/lots")
     if body.field is CorrectedField.PAPER_NUMBER and body.value:
-        generator = before.registered.generator
-        if reads.rows(MANIFEST, paper_number=body.value, generator=generator):
-            yield Problem("manifest.paper_number_taken", "/body/value", {"number": body.value})
+        yield from paper_number(reads, before.registered.generator, body.value, "/body/value")
 
 
 def _has_spoken(reads: Reads, voices: set[str], act: Act) -> bool:

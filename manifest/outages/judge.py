@@ -13,7 +13,7 @@ from manifest.outages.events import BlanksIssued, IncidentRecorded
 from manifest.outages.views import BLANKS, INCIDENT
 from manifest.reference import Reference
 from manifest.views import MANIFEST, NUMBER_BLOCK
-from manifest.vocabulary import Role, local_date
+from manifest.vocabulary import Entering, Role, local_date
 
 
 def stream_of(body: IncidentRecorded | BlanksIssued) -> str:
@@ -90,8 +90,13 @@ def on_blank(reads: Reads, body: Registered) -> Iterator[Problem]:
     """Yield a problem when a number that is printed on a blank is registered without the paper."""
     number = body.number
     for row in reads.rows(BLANKS, issuer=number.issuer, year=number.year):
-        if row["first"] <= number.sequence <= row["last"] and not body.on_paper:
+        if row["first"] <= number.sequence <= row["last"] and not _bears(body):
             yield Problem("manifest.number_on_blank", "/body/number", {"number": str(number)})
+
+
+def _bears(body: Registered) -> bool:
+    """Tell whether a registration comes with a signed paper: what was told to a helper is none."""
+    return any(one.how is Entering.PAPER for one in body.on_paper)
 
 
 def outages(reader: Reader, log: int) -> list[tuple[datetime, datetime]]:
