@@ -43,12 +43,27 @@ def judge_generation(reads: Reads, event: Event, body: Body, reference: Referenc
 def _declared(
     reads: Reads, event: Event, body: GenerationDeclared | OpeningDeclared, reference: Reference
 ) -> _Judged:
-    refuse(_new_lot(reads, event, body, reference))
+    problems = _new_lot(reads, event, body, reference)
     kind, basis = LotKind.OPENING, Basis.REGULAR
     if isinstance(body, GenerationDeclared):
         kind, basis = LotKind.PRIMARY, body.basis
+    else:
+        problems += _before_the_ledger(reads, body)
+    refuse(problems)
     row = lot_row(reads, body, kind, body.site, body.generated_on, basis=basis)
     return [Insert(LOT, row)], postings.arisen(body.lot, body.mass_g, kind, body.site, body.generated_on)
+
+
+def _before_the_ledger(reads: Reads, body: OpeningDeclared) -> list[Problem]:
+    """Return the problem of opening stock that arose when its site had begun to declare what it generates.
+
+    From then on waste of that code is generated, and stands in the cohort of its day.
+    """
+    own = {"site": body.site, "code": body.code, "lot_kind": LotKind.PRIMARY.value}
+    began_on: date | None = min((row["generated_on"] for row in reads.rows(LOT, **own)), default=None)
+    if began_on is None or body.generated_on < began_on:
+        return []
+    return [Problem("manifest.opening_too_late", "/body/generated_on", {"latest": began_on.isoformat()})]
 
 
 def _new_lot(
