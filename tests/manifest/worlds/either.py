@@ -45,10 +45,11 @@ class Both:
         return isinstance(self.natural, dict), isinstance(self.late, dict)
 
 
-def replayed(world: World) -> Replay:
-    """Return the replay of a world's whole log."""
+def replayed(world: World, size: int | None = None) -> Replay:
+    """Return the replay of the first ``size`` entries of a world's log, or of all."""
     with reading(world.engine) as reader:
-        done, findings = replay(entries(reader, world.ledger.log), world.ledger.log, default())
+        stored = entries(reader, world.ledger.log, stop=size)
+        done, findings = replay(stored, world.ledger.log, default())
         done.reads.size += 1
     assert findings == []
     return done
@@ -98,48 +99,60 @@ def in_either_order(world: World, before: Replay, late: Signed, since: Sequence[
     # Of two at the same time the late one came first.
     by_time = sorted((late, *since), key=lambda act: (act.at, act is not late))
     return Both(
-        natural=_played(world, forked(before), by_time),
-        late=_played(world, forked(before), (*since, late), late=late),
+        natural=_views_after(world, before, by_time), late=_views_after(world, before, (*since, late), late)
     )
 
 
 def gone_on(world: World, before: Replay, acts: Sequence[Signed]) -> Replay | None:
     """Return the replay after acts that each know the one before, None where one is refused."""
     done = forked(before)
-    return done if isinstance(_played(world, done, acts), dict) else None
+    try:
+        _take(world, done, acts)
+    except Refused:
+        return None
+    return done
 
 
-def _played(
-    world: World, replay: Replay, acts: Sequence[Signed], *, late: Signed | None = None
+def _views_after(
+    world: World, before: Replay, acts: Sequence[Signed], late: Signed | None = None
 ) -> Views | tuple[str, ...]:
+    done = forked(before)
+    try:
+        names = _take(world, done, acts, late)
+    except Refused as refused:
+        return tuple(problem.code for problem in refused.problems)
+    made = _changed(before.reads, done.reads, names)
+    state = done.reads.memo[acts[0].move.stream]
+    made["manifest as a value"] = [(("state", replace(state, past=())),)]
+    return made
+
+
+def _take(world: World, replay: Replay, acts: Sequence[Signed], late: Signed | None = None) -> dict[int, str]:
+    """Record acts in this order, the late one on what was the head before; return which stands where."""
     seq, now = replay.reads.size, world.now + timedelta(minutes=10)
-    stream = acts[0].move.stream
-    base = head = head_of(replay.reads, stream)
+    base = head = head_of(replay.reads, acts[0].move.stream)
     names: dict[int, str] = {}
     for n, act in enumerate(acts):
         made = entry(world, act, seq=seq + n, prev=base if act is late else head, now=now)
         names[seq + n] = act.move.body.kind + str(act.at)
-        try:
-            replay.take(made)
-        except Refused as refused:
-            return tuple(problem.code for problem in refused.problems)
+        replay.take(made)
         head = envelope_hash(made.signatures + made.event)
-    views = _views(replay.reads, names)
-    views["manifest as a value"] = [(("state", replace(replay.reads.memo[stream], past=())),)]
-    return views
+    return names
 
 
-def _views(reads: MemoryReads, names: Mapping[int, str]) -> Views:
-    """Return the rows of all views, with the two acts in the place of their positions."""
+def _changed(before: MemoryReads, after: MemoryReads, names: Mapping[int, str]) -> Views:
+    """Return the rows of all views that acts have written, with the acts in the place of their positions."""
     made: Views = {}
     for table in VIEW_TABLES:
         known = names if table.name in _OF_ONE_ACT else dict.fromkeys(names, "new")
+        old = before.tables[table.name].rows
         rows = [
             tuple(
                 (name, known.get(value, value) if name in _PLACES else value)
                 for name, value in sorted(row.items())
             )
-            for row in reads.tables[table.name].rows.values()
+            for key, row in after.tables[table.name].rows.items()
+            if old.get(key) is not row and old.get(key) != row
         ]
         made[table.name] = sorted(rows, key=repr)
     return made

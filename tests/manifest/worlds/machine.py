@@ -21,11 +21,13 @@ from ledger.errors import Refused
 from ledger.format.entry import Envelope, parse_envelope
 from ledger.format.event import parse
 from ledger.storage.db import reading
+from ledger.storage.store import HEAD
 from manifest.body import Body
 from manifest.cases.events import Contested
 from manifest.cases.views import ENTERED_ACT
 from manifest.claims.events import ClaimKept, ClaimResolved, Outcome
 from manifest.claims.judge import WAIVABLE
+from manifest.commuting import COMMUTES
 from manifest.events import HandedOver, Weighed
 from manifest.lots.events import BatchDischarged, ResidueDeclared
 from manifest.register import parties as p
@@ -33,6 +35,7 @@ from manifest.register.judge import stream_of
 from manifest.vocabulary import Register, Role
 from tests.manifest.worlds import checks, stage
 from tests.manifest.worlds.correcting_player import Player
+from tests.manifest.worlds.either import Signed, in_either_order, replayed
 from tests.manifest.worlds.lot_player import Move
 from tests.manifest.worlds.traces import Traces
 from tests.world import AUTHORITY, OPERATOR, Who, World, key_of
@@ -48,6 +51,7 @@ WEIGHTS = {
     "a_batch_comes_out": 5, "a_residue_is_left": 1, "a_mass_is_corrected": 6, "a_register_changes": 1,
     "time_passes": 1, "what_was_refused_is_claimed": 2, "an_act_on_paper_is_contested": 1,
     "somebody_else_signs": 2, "more_than_there_is": 2, "out_of_time": 1, "out_of_turn": 2,
+    "an_act_arrives_late": 3,
 }  # fmt: skip
 MIX = [name for name, weight in WEIGHTS.items() for _ in range(weight)]
 
@@ -98,7 +102,9 @@ class Worlds(RuleBasedStateMachine):
 
     # How acts are recorded
 
-    def sign(self, move: Move, *, at: timedelta = timedelta(0), stale: bool = False) -> bytes:
+    def sign(
+        self, move: Move, *, at: timedelta = timedelta(0), stale: bool = False, offline: bool = False
+    ) -> bytes:
         """Return the envelope of an act, signed a minute after the last one."""
         world = self.world.tick(minutes=1)
         signings = [Signing(who[0], who[1], key_of(who[-1] if len(who) > 2 else who[0])) for who in move.who]
@@ -114,6 +120,7 @@ class Worlds(RuleBasedStateMachine):
             )
         if stale:
             event = replace(event, stream_prev="00" * 32)
+        event = replace(event, offline=offline)
         data = event.to_bytes()
         return Envelope(tuple(one.signer.sign_event(data) for one in signings), data).to_bytes()
 
@@ -326,6 +333,38 @@ class Worlds(RuleBasedStateMachine):
         rows = player.manifests(done=True)
         if rows:
             self.play(player.anything(player.one_of(rows)))
+
+    def an_act_arrives_late(self, player: Player) -> None:
+        """Somebody signs without network, the manifest goes on, and what was signed arrives after all."""
+        rows = player.manifests(done=True)
+        if not rows:
+            return
+        under_way = [row for row in rows if row["status"] == "in_transit" or row["refused_g"]]
+        row = player.one_of(under_way or rows)
+        move = player.without_network(row)
+        if move is None:
+            return
+        envelope, late = self.sign(move, offline=True), Signed(move, self.world.now)
+        size, since = self.world.row(HEAD)["size"], list[Signed]()
+        for _ in range(player.draw(st.integers(1, 2))):
+            row = next(one for one in player.manifests(done=True) if one["manifest"] == move.stream)
+            following = player.advance(row)
+            if following is None or not self.play(following):
+                break
+            since.append(Signed(following, self.world.now))
+        if not since:
+            return
+        codes = self.submit(envelope)
+        kinds = {type(one.move.body) for one in since}
+        if codes is not None:
+            if set(codes) <= WAIVABLE:
+                self._claimable.append((envelope, move.stream, codes))
+            return
+        assert kinds <= COMMUTES[type(move.body)].keys(), f"{move.body.kind} stands after {kinds}"
+        self.seen["late acts"] += 1
+        both = in_either_order(self.world, replayed(self.world, size), late, since)
+        assert both.allowed[1], both.late
+        assert both.late == both.natural or not both.allowed[0]
 
     def the_answer_was_lost(self, _player: Player) -> None:
         """The last act is sent again: the same receipt, nothing written."""

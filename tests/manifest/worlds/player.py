@@ -124,6 +124,13 @@ class ManifestPlayer(LotPlayer):
         )(now)  # fmt: skip
         return made
 
+    def without_network(self, row: Row) -> Move | None:
+        """Return an act of those who often have no network: on the road, at the gate, on the way home."""
+        now = self.manifest(row["manifest"])
+        if now.status is Status.IN_TRANSIT:
+            return self.one_of((self.handed_over, self.handed_over, self.transshipped, self.arrived))(now)
+        return self.returned(now) if now.refused_g else self.anything(row)
+
     def _on_the_road(self, now: Manifest) -> Move | None:
         if now.registered.export is not None:
             return self.exported(now)
