@@ -5,16 +5,19 @@ job; each verb takes what the test is about as keywords and leaves the rest typi
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from random import Random
 from typing import Any, Self
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from sqlalchemy import Engine, Table
 
 from api.recorder import Signing, record
+from ledger.errors import Refused
 from ledger.format.keys import key_fields
 from ledger.format.note import NoteSigner
 from ledger.format.signature import KeySigner
@@ -70,6 +73,13 @@ def log_signer() -> NoteSigner:
     """Return the log's own key."""
     seed = hashlib.sha256(b"log").digest()
     return NoteSigner(ORIGIN, ed25519.Ed25519PrivateKey.from_private_bytes(seed))
+
+
+def refused(act: Callable[[], object]) -> list[tuple[str, str]]:
+    """Return code and path of each problem of an act that has to be refused."""
+    with pytest.raises(Refused) as caught:
+        act()
+    return [(problem.code, problem.path) for problem in caught.value.problems]
 
 
 def line(number: int = 1, **changed: Any) -> dict[str, Any]:
@@ -463,6 +473,11 @@ class World:
         """Return the one row of a view whose columns have these values."""
         (found,) = self.rows(table, **equal)
         return found
+
+    def places(self) -> dict[str, int]:
+        """Return the grams in every account that holds some."""
+        found = {account.value: self.grams(account) for account in Account}
+        return {account: grams for account, grams in found.items() if grams}
 
     def grams(self, account: Account, **equal: Any) -> int:
         """Return the grams in an account, over all lots and places or of those named."""

@@ -1,12 +1,11 @@
 """Who may sign what for whom, on both databases: mandates, keys, roles."""
 
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 import pytest
 
-from ledger.errors import NotAllowed, Problem, Refused, RuleBroken
+from ledger.errors import NotAllowed, Problem, RuleBroken
 from ledger.format.keys import key_fields
 from manifest import events as e
 from manifest.authority import SIGNERS
@@ -27,15 +26,10 @@ from tests.world import (
     RIVAL,
     World,
     key_of,
+    refused,
 )
 
 HALF = 500_000
-
-
-def refused(act: Callable[[], object]) -> list[tuple[str, str]]:
-    with pytest.raises(Refused) as caught:
-        act()
-    return [(problem.code, problem.path) for problem in caught.value.problems]
 
 
 # Who signs

@@ -1,14 +1,11 @@
 """The registers on both databases: what may be entered, and by whom."""
 
-from collections.abc import Callable
 from datetime import date
 from functools import partial
 from typing import Any
 
-import pytest
 from sqlalchemy import Engine
 
-from ledger.errors import Refused
 from ledger.format.keys import key_fields
 from ledger.writing.writer import Ledger
 from manifest import events as e
@@ -22,7 +19,7 @@ from manifest.views import (
     PERMIT,
     PLAN_LINE,
 )
-from manifest.vocabulary import Account, PermitKind, Role, ZoneKind
+from manifest.vocabulary import PermitKind, Role, ZoneKind
 from tests.world import (
     AUTHORITY,
     CARRIER,
@@ -40,21 +37,10 @@ from tests.world import (
     World,
     key_of,
     log_signer,
+    refused,
 )
 
 HALF = 500_000
-
-
-def refused(act: Callable[[], object]) -> list[tuple[str, str]]:
-    with pytest.raises(Refused) as caught:
-        act()
-    return [(problem.code, problem.path) for problem in caught.value.problems]
-
-
-def places(world: World) -> dict[str, int]:
-    """Return the grams in every account that holds some."""
-    found = {account.value: world.grams(account) for account in Account}
-    return {account: grams for account, grams in found.items() if grams}
 
 
 # Numbers
@@ -79,7 +65,7 @@ def test_numbers_come_from_blocks_that_do_not_overlap(world: World) -> None:
 def test_the_number_of_a_cancelled_manifest_stays_used(world: World) -> None:
     world.register().cancel()
     assert world.row(MANIFEST)["status"] == "cancelled"
-    assert places(world) == {"generated": -HALF, "stored": HALF}
+    assert world.places() == {"generated": -HALF, "stored": HALF}
     world.sequence = 0
     body = world.registered()
     assert refused(lambda: world.act(body, (GENERATOR, Role.GENERATOR), stream=world.id())) == [

@@ -1,6 +1,5 @@
 """The judge behind the writer, on both databases: whole journeys and the rows that they leave."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -48,21 +47,10 @@ from tests.world import (
     World,
     key_of,
     line,
+    refused,
 )
 
 HALF = 500_000
-
-
-def refused(act: Callable[[], object]) -> list[tuple[str, str]]:
-    with pytest.raises(Refused) as caught:
-        act()
-    return [(problem.code, problem.path) for problem in caught.value.problems]
-
-
-def places(world: World) -> dict[str, int]:
-    """Return the grams in every account that holds some."""
-    found = {account.value: world.grams(account) for account in Account}
-    return {account: grams for account, grams in found.items() if grams}
 
 
 # The main job
@@ -77,20 +65,20 @@ def test_a_whole_journey_step_by_step(world: World) -> None:
 
     world.register()
     look()
-    assert places(world) == {"generated": -HALF, "stored": HALF}
+    assert world.places() == {"generated": -HALF, "stored": HALF}
     world.hand_over()
     look()
-    assert places(world) == {"generated": -HALF, "in_transit": HALF}
+    assert world.places() == {"generated": -HALF, "in_transit": HALF}
     for act in (world.arrive, lambda: world.weigh(HALF)):
         act()
         look()
     world.accept((HALF, 0))
     look()
-    assert places(world) == {"generated": -HALF, "at_facility": HALF}
+    assert world.places() == {"generated": -HALF, "at_facility": HALF}
     world.treat(200_000)
     look()
     world.treat(300_000)
-    assert places(world) == {"generated": -HALF, "treated_service": HALF}
+    assert world.places() == {"generated": -HALF, "treated_service": HALF}
     world.complete()
     look()
     assert seen == [
@@ -109,7 +97,8 @@ def test_the_rows_of_a_journey(world: World) -> None:
     head = world.row(MANIFEST)
     assert head["number"] == "1/2025/1-2-3.047.VX"
     assert (head["generator"], head["facility"], head["permit"]) == (GENERATOR, FACILITY, "permit:facility")
-    assert head["seq"] == world.last.receipt.seq if world.last else False
+    assert world.last is not None
+    assert head["seq"] == world.last.receipt.seq
     times = ["registered_at", "transferred_at", "arrived_at", "decided_at", "completed_at"]
     moments = [head[name] for name in times]
     assert moments == sorted(moments)
@@ -212,17 +201,17 @@ def test_a_lot_of_the_hand_over_day_says_so(world: World) -> None:
 
 def test_opening_stock_is_a_row_of_its_own(world: World) -> None:
     lot = world.opening(70_000)
-    assert places(world) == {"opening": -70_000, "stored": 70_000}
+    assert world.places() == {"opening": -70_000, "stored": 70_000}
     assert world.row(LOT, lot=lot)["lot_kind"] == "opening"
     draws = (e.Draw(lot=lot, mass_g=70_000),)
     world.register(line(mass_g=70_000, lots=draws)).hand_over().arrive().weigh(69_000).accept((69_000, 0))
-    assert places(world) == {"opening": -69_000, "at_facility": 69_000}
+    assert world.places() == {"opening": -69_000, "at_facility": 69_000}
 
 
 def test_a_lot_is_adjusted_while_it_is_stored(world: World) -> None:
     lot = world.lot(1000)
     world.adjust(lot, 500).adjust(lot, -1200)
-    assert places(world) == {"generated": -300, "stored": 300}
+    assert world.places() == {"generated": -300, "stored": 300}
     assert refused(lambda: world.adjust(lot, -301)) == [("manifest.lot_short", "/body/delta_g")]
     assert refused(lambda: world.adjust(lot, 0)) == [("manifest.nothing_changes", "/body/delta_g")]
     assert refused(lambda: world.adjust(lot, 1, party=RIVAL)) == [("manifest.lot_unknown", "/body/lot")]
@@ -231,7 +220,7 @@ def test_a_lot_is_adjusted_while_it_is_stored(world: World) -> None:
 def test_self_treatment_counts_with_a_permit_line_of_ones_own(world: World) -> None:
     lot = world.lot(1000)
     world.self_treat(lot, 100)
-    assert places(world) == {"generated": -1000, "stored": 900, "unexplained": 100}
+    assert world.places() == {"generated": -1000, "stored": 900, "unexplained": 100}
     world.add_permit(GENERATOR, kind=PermitKind.ENVIRONMENTAL, methods=("TĐ",))
     world.self_treat(lot, 200, permit="permit:generator")
     assert world.grams(Account.SELF_TREATED) == 200
@@ -262,7 +251,7 @@ def test_self_treatment_under_a_permit_of_that_day(world: World) -> None:
     world.tick(days=3)
     world.self_treat(lot, 300, permit="permit:generator", treated_on=day)
     world.self_treat(lot, 300, permit="permit:generator", treated_on=day + timedelta(days=1))
-    assert places(world) == {"generated": -1000, "stored": 400, "self_treated": 300, "unexplained": 300}
+    assert world.places() == {"generated": -1000, "stored": 400, "self_treated": 300, "unexplained": 300}
 
 
 # Carriage
@@ -282,7 +271,7 @@ def test_the_load_goes_through_four_hands(world: World) -> None:
     moved = [row["place"] for row in world.rows(POSTING, account="in_transit") if row["grams"] > 0]
     assert moved == [CARRIER, FACILITY, CARRIER]
     world.arrive().weigh(HALF).accept((HALF, 0)).treat(HALF).complete()
-    assert places(world) == {"generated": -HALF, "treated_service": HALF}
+    assert world.places() == {"generated": -HALF, "treated_service": HALF}
 
 
 def test_both_sign_a_hand_over_each_with_a_key_of_its_own(world: World) -> None:
@@ -306,7 +295,7 @@ def test_the_generator_carries_its_own_waste(world: World) -> None:
     world.hand_over(GENERATOR, GENERATOR, keys=(GENERATOR, "own-driver"))
     assert world.grams(Account.IN_TRANSIT, place=GENERATOR) == HALF
     world.arrive().weigh(HALF).accept((400_000, 100_000)).give_back(GENERATOR, key="own-driver")
-    assert places(world) == {"generated": -HALF, "stored": 100_000, "at_facility": 400_000}
+    assert world.places() == {"generated": -HALF, "stored": 100_000, "at_facility": 400_000}
     assert {row["role"] for row in world.rows(MANIFEST_PARTY)} == {"generator", "treatment_facility"}
 
 
@@ -333,10 +322,10 @@ def test_a_load_may_go_by_water_beyond_the_limit_of_the_road(world: World) -> No
 
 def test_a_part_is_refused_and_returned(world: World) -> None:
     world.register().hand_over().arrive().weigh(HALF).accept((300_000, 200_000))
-    assert places(world) == {"generated": -HALF, "at_facility": 300_000, "in_transit": 200_000}
+    assert world.places() == {"generated": -HALF, "at_facility": 300_000, "in_transit": 200_000}
     world.treat(300_000).complete()
     world.give_back()
-    assert places(world) == {"generated": -HALF, "treated_service": 300_000, "stored": 200_000}
+    assert world.places() == {"generated": -HALF, "treated_service": 300_000, "stored": 200_000}
     assert world.row(MANIFEST)["status"] == "completed"
     assert refused(world.give_back) == [("manifest.nothing_refused", "")]
     lot = world.row(LOT)["lot"]
@@ -346,22 +335,22 @@ def test_a_part_is_refused_and_returned(world: World) -> None:
 
 def test_a_load_is_refused_at_the_gate_and_returned(world: World) -> None:
     world.register().hand_over().arrive().refuse()
-    assert places(world) == {"generated": -HALF, "in_transit": HALF}
+    assert world.places() == {"generated": -HALF, "in_transit": HALF}
     assert world.row(MANIFEST)["refused_g"] == HALF
     world.give_back()
-    assert places(world) == {"generated": -HALF, "stored": HALF}
+    assert world.places() == {"generated": -HALF, "stored": HALF}
     assert world.row(MANIFEST)["status"] == "returned"
     assert world.rows(PERMIT_USE) == []
 
 
 def test_a_difference_within_tolerance_restates_the_lot(world: World) -> None:
     world.register().hand_over().arrive().weigh(HALF + 25_000).accept((HALF + 25_000, 0))
-    assert places(world) == {"generated": -525_000, "at_facility": 525_000}
+    assert world.places() == {"generated": -525_000, "at_facility": 525_000}
 
 
 def test_a_shortage_beyond_tolerance_stays_unexplained_until_both_explain_it(world: World) -> None:
     world.register().hand_over().arrive().weigh(400_000).accept((400_000, 0)).treat(400_000).complete()
-    assert places(world) == {"generated": -HALF, "treated_service": 400_000, "unexplained": 100_000}
+    assert world.places() == {"generated": -HALF, "treated_service": 400_000, "unexplained": 100_000}
     explain = world.propose(GENERATOR, field=CorrectedField.DIFFERENCE)
     assert refused(lambda: world.consent(explain, GENERATOR)) == [
         ("manifest.correction_not_yours", "/body/correction")
@@ -372,17 +361,17 @@ def test_a_shortage_beyond_tolerance_stays_unexplained_until_both_explain_it(wor
     assert world.row(MANIFEST)["corrections_open"] == 1
     assert world.grams(Account.UNEXPLAINED) == 100_000
     world.consent(explain, FACILITY)
-    assert places(world) == {"generated": -400_000, "treated_service": 400_000}
+    assert world.places() == {"generated": -400_000, "treated_service": 400_000}
     assert world.row(MANIFEST)["corrections_open"] == 0
 
 
 def test_a_surplus_beyond_tolerance_is_credited_only_when_it_is_explained(world: World) -> None:
     world.register().hand_over().arrive().weigh(600_000).accept((600_000, 0)).treat(600_000).complete()
-    assert places(world) == {"generated": -600_000, "treated_service": HALF, "unexplained": 100_000}
+    assert world.places() == {"generated": -600_000, "treated_service": HALF, "unexplained": 100_000}
     world.consent(world.propose(CARRIER, field=CorrectedField.DIFFERENCE), FACILITY)
     (open_,) = find_corrections(world)
     world.consent(open_, GENERATOR)
-    assert places(world) == {"generated": -600_000, "treated_service": 600_000}
+    assert world.places() == {"generated": -600_000, "treated_service": 600_000}
 
 
 def find_corrections(world: World) -> list[str]:
@@ -393,21 +382,21 @@ def find_corrections(world: World) -> list[str]:
 
 def test_a_load_is_weighed_again_before_it_is_decided(world: World) -> None:
     world.register().hand_over().arrive().weigh(100_000).weigh(HALF).accept((HALF, 0))
-    assert places(world) == {"generated": -HALF, "at_facility": HALF}
+    assert world.places() == {"generated": -HALF, "at_facility": HALF}
 
 
 def test_treatment_without_a_permit_line_is_recorded_and_not_credited(world: World) -> None:
     world.register().hand_over().arrive().weigh(HALF).accept((HALF, 0))
     world.treat(100_000, methods=("HR",)).treat(400_000, methods=("SC", "TĐ")).complete()
-    assert places(world) == {"generated": -HALF, "treated_service": 400_000, "unexplained": 100_000}
+    assert world.places() == {"generated": -HALF, "treated_service": 400_000, "unexplained": 100_000}
 
 
 def test_pre_treatment_never_completes(world: World) -> None:
     world.register().hand_over().arrive().weigh(HALF).accept((HALF, 0)).treat(HALF, methods=("SC",))
-    assert places(world) == {"generated": -HALF, "interim": HALF}
+    assert world.places() == {"generated": -HALF, "interim": HALF}
     assert refused(world.complete) == [("manifest.not_all_treated", "")]
     world.treat(HALF).complete()
-    assert places(world) == {"generated": -HALF, "treated_service": HALF}
+    assert world.places() == {"generated": -HALF, "treated_service": HALF}
 
 
 # Corrections
@@ -418,7 +407,7 @@ def test_a_net_mass_is_corrected_with_consent(world: World) -> None:
     correction = world.propose(net_g=490_000)
     assert world.row(MANIFEST)["accepted_g"] == 480_000
     world.consent(correction)
-    assert places(world) == {"generated": -490_000, "at_facility": 490_000}
+    assert world.places() == {"generated": -490_000, "at_facility": 490_000}
     assert world.row(MANIFEST_LINE)["net_g"] == 490_000
     assert world.row(MANIFEST)["accepted_g"] == 490_000
 
@@ -426,16 +415,16 @@ def test_a_net_mass_is_corrected_with_consent(world: World) -> None:
 def test_a_declined_correction_changes_nothing(world: World) -> None:
     world.register().hand_over().arrive().weigh(480_000).accept((480_000, 0))
     world.decline(world.propose(net_g=490_000))
-    assert places(world) == {"generated": -480_000, "at_facility": 480_000}
+    assert world.places() == {"generated": -480_000, "at_facility": 480_000}
     assert world.row(MANIFEST)["corrections_open"] == 0
 
 
 @pytest.mark.parametrize("by", [GENERATOR, FACILITY, CARRIER])
 def test_nobody_corrects_a_mass_alone(world: World, by: str) -> None:
     world.register().hand_over().arrive().weigh(480_000).accept((480_000, 0))
-    before = places(world)
+    before = world.places()
     world.propose(by, net_g=490_000)
-    assert places(world) == before
+    assert world.places() == before
 
 
 def test_strangers_correct_nothing(world: World) -> None:
@@ -496,7 +485,7 @@ def test_of_two_hand_overs_that_draw_the_same_lot_one_wins(world: World) -> None
     with ThreadPoolExecutor(len(manifests)) as pool:
         results = list(pool.map(submit, manifests))
     assert sorted(results) == ["manifest.lot_short", "won"]
-    assert places(world) == {"generated": -HALF, "stored": 200_000, "in_transit": 300_000}
+    assert world.places() == {"generated": -HALF, "stored": 200_000, "in_transit": 300_000}
     assert sorted(row["status"] for row in world.rows(MANIFEST)) == ["in_transit", "registered"]
 
 
@@ -540,10 +529,10 @@ def set_rule(world: World, value: int, valid_from: date, **changed: Any) -> None
 
 def test_a_limit_that_is_set_later_moves_no_grams_of_the_past(world: World) -> None:
     world.register().hand_over().arrive().weigh(510_000).accept((510_000, 0))
-    assert places(world) == {"generated": -510_000, "at_facility": 510_000}
+    assert world.places() == {"generated": -510_000, "at_facility": 510_000}
     set_rule(world, 0, date(2025, 1, 1))
     world.treat(510_000).complete()
-    assert places(world) == {"generated": -510_000, "treated_service": 510_000}
+    assert world.places() == {"generated": -510_000, "treated_service": 510_000}
     world.register().hand_over().arrive().weigh(480_000).accept((480_000, 0))
     assert world.grams(Account.UNEXPLAINED) == 20_000
     assert world.row(RULE)["value"] == 0

@@ -10,8 +10,7 @@ from ledger.storage.store import HEAD
 from manifest.body import Body, OnPaper
 from manifest.views import VIEW_TABLES
 from manifest.vocabulary import Entering, Role
-from tests.manifest.register.entries import refused
-from tests.world import FACILITY, GENERATOR, World
+from tests.world import FACILITY, GENERATOR, World, refused
 
 HASH = "cd" * 32
 HALF = 500_000

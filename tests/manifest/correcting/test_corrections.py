@@ -24,7 +24,6 @@ from manifest.vocabulary import (
 )
 from tests.manifest.cases.helpers import on_paper as by_hand
 from tests.manifest.cases.helpers import refuses
-from tests.manifest.test_service import places
 from tests.world import AUTHORITY, CARRIER, CODE, FACILITY, GENERATOR, OTHER_CODE, TONNE, World, line
 
 HALF = 500_000
@@ -204,7 +203,7 @@ def test_a_time_of_arrival_lies_between_departure_and_the_scale(world: World) ->
 def test_what_was_accepted_is_divided_anew(world: World) -> None:
     accepted(world, refused_g=200_000)
     world.consent(world.propose(field=CorrectedField.SPLIT, accepted_g=400_000))
-    assert places(world) == {"generated": -HALF, "at_facility": 400_000, "in_transit": 100_000}
+    assert world.places() == {"generated": -HALF, "at_facility": 400_000, "in_transit": 100_000}
     assert world.row(PERMIT_USE)["accepted_g"] == 400_000
     row = world.row(MANIFEST)
     assert (row["accepted_g"], row["refused_g"], row["left_g"]) == (400_000, 100_000, 400_000)
@@ -220,7 +219,7 @@ def test_a_treated_part_gets_its_mass_its_method_and_its_day(world: World) -> No
     world.tick(days=3)
     shorter = world.propose(field=CorrectedField.TREATED, line=None, part=2, mass_g=350_000)
     world.consent(shorter)
-    assert places(world) == {"generated": -HALF, "treated_service": 350_000, "interim": 150_000}
+    assert world.places() == {"generated": -HALF, "treated_service": 350_000, "interim": 150_000}
     assert difference(world, shorter) == ({"mass_g": 400_000}, {"mass_g": 350_000}, "taken")
     first: dict[str, Any] = {"field": CorrectedField.TREATED, "line": None, "part": 1, "methods": ("TC",)}
     assert refuses(world, lambda: world.propose(**first)) == [
@@ -230,7 +229,7 @@ def test_a_treated_part_gets_its_mass_its_method_and_its_day(world: World) -> No
         world.propose(field=CorrectedField.TREATED, line=None, part=2, mass_g=200_000, treated_on=world.today)
     )
     world.consent(world.propose(**first))
-    assert places(world) == {"generated": -HALF, "treated_service": HALF}
+    assert world.places() == {"generated": -HALF, "treated_service": HALF}
     world.complete()
     on: dict[Any, int] = {}
     for row in world.rows(POSTING, account=Account.TREATED_SERVICE.value):

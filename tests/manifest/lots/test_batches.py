@@ -23,8 +23,7 @@ from tests.manifest.cases.test_second import accepted, forward, receive
 from tests.manifest.lots.independent import backward
 from tests.manifest.lots.plant import Plant
 from tests.manifest.test_replay import dump
-from tests.manifest.test_service import refused
-from tests.world import CODE, FACILITY, GENERATOR, OTHER_CODE, OTHER_FACILITY, RIVAL, World
+from tests.world import CODE, FACILITY, GENERATOR, OTHER_CODE, OTHER_FACILITY, RIVAL, World, refused
 
 ENDED = {Account.TREATED_SERVICE, Account.SELF_TREATED, Account.TRACEABILITY_BREAK, Account.UNEXPLAINED}
 

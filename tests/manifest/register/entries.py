@@ -4,9 +4,6 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-import pytest
-
-from ledger.errors import Refused
 from ledger.storage.db import reading
 from ledger.writing.changes import Reads
 from manifest.body import Body
@@ -117,13 +114,6 @@ def enter(world: World, kind: type[Body], who: Who = AS_AUTHORITY, **changed: An
     """Record a typical event of a kind, in its stream."""
     body = typical(kind, **changed)
     world.act(body, who, stream=str(stream_of(body)))
-
-
-def refused(act: Callable[[], object]) -> list[tuple[str, str]]:
-    """Return code and path of each problem of an act that has to be refused."""
-    with pytest.raises(Refused) as caught:
-        act()
-    return [(problem.code, problem.path) for problem in caught.value.problems]
 
 
 def asked(world: World, question: Callable[[Reads], Any]) -> Any:

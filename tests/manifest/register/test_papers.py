@@ -18,7 +18,6 @@ from tests.manifest.register.entries import (
     HASH,
     asked,
     enter,
-    refused,
 )
 from tests.world import (
     AUTHORITY,
@@ -33,6 +32,7 @@ from tests.world import (
     TONNE,
     World,
     line,
+    refused,
 )
 
 

@@ -16,9 +16,8 @@ from tests.manifest.register.entries import (
     HASH,
     asked,
     enter,
-    refused,
 )
-from tests.world import AUTHORITY, CARRIER, FACILITY, GENERATOR, OPERATOR, PLATE, RIVAL, World
+from tests.world import AUTHORITY, CARRIER, FACILITY, GENERATOR, OPERATOR, PLATE, RIVAL, World, refused
 
 
 def test_a_party_has_the_name_of_the_day(world: World) -> None:

@@ -24,9 +24,8 @@ from tests.manifest.register.entries import (
     WHOLE,
     asked,
     enter,
-    refused,
 )
-from tests.world import CARRIER, FACILITY, GENERATOR, OTHER_FACILITY, TONNE, World
+from tests.world import CARRIER, FACILITY, GENERATOR, OTHER_FACILITY, TONNE, World, refused
 
 BEFORE, AFTER = date(2025, 6, 30), date(2025, 7, 1)
 
