@@ -12,6 +12,7 @@ from ledger.format.keys import CUSTODY
 from ledger.format.signature import Algorithm
 from manifest import vocabulary, wording
 from manifest.events import EVENTS
+from manifest.labelled import LISTS
 from manifest.reference import default
 from manifest.wording import Language
 from pdf.errors import SENTENCES
@@ -71,20 +72,20 @@ def test_every_brace_in_a_sentence_is_a_placeholder() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_labels_are_exactly_the_values_of_the_lists(language: Language) -> None:
-    expected = {(kind, value) for kind, values in wording.LISTS.items() for value in values}
+    expected = {(kind, value) for kind, values in LISTS.items() for value in values}
     assert labels(language) == expected
 
 
 @pytest.mark.parametrize("enumeration", ENUMERATIONS)
 def test_every_enumeration_of_the_vocabulary_is_a_list(enumeration: type[StrEnum]) -> None:
     name = re.sub(r"(?<!^)([A-Z])", r"_\1", enumeration.__name__).lower()
-    assert wording.LISTS[name] == tuple(enumeration)
+    assert LISTS[name] == tuple(enumeration)
 
 
 def test_kinds_of_event_custody_and_algorithms_are_lists() -> None:
-    assert wording.LISTS["event"] == tuple(EVENTS)
-    assert wording.LISTS["custody"] == CUSTODY
-    assert wording.LISTS["algorithm"] == tuple(Algorithm)
+    assert LISTS["event"] == tuple(EVENTS)
+    assert LISTS["custody"] == CUSTODY
+    assert LISTS["algorithm"] == tuple(Algorithm)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -109,11 +110,11 @@ def test_nothing_is_called_a_violation() -> None:
 
 def test_every_limit_has_a_name_and_every_unit_a_word() -> None:
     rows = default().rules()
-    assert set(wording.LISTS["rule"]) == {row.name for row in rows}
-    assert set(wording.LISTS["unit"]) == {row.unit for row in rows}
+    assert set(LISTS["rule"]) == {row.name for row in rows}
+    assert set(LISTS["unit"]) == {row.unit for row in rows}
     ours = {row.source for row in rows if row.source.startswith("CTNH Ledger")}
-    assert ours == set(wording.LISTS["source"])
+    assert ours == set(LISTS["source"])
 
 
 def test_every_box_of_the_form_has_a_name() -> None:
-    assert {f"sig_{name}" for name in BOX_FIELDS} == set(wording.LISTS["box"])
+    assert {f"sig_{name}" for name in BOX_FIELDS} == set(LISTS["box"])
