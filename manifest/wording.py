@@ -2,8 +2,8 @@
 
 The catalogues are `locale/<language>/messages.po`. A sentence has its stable code as msgid and no msgctxt;
 a label has the value as its msgid and the name of its list (`manifest.labelled`) as msgctxt. Facts stand in
-sentences as `{name}`: a name that ends in `_g` is written as kilograms, a date as a date, and a value of a list
-by its label.
+sentences as `{name}`: a name that ends in `_g` is written as kilograms, a date as a date, and a value of a
+list by its label.
 """
 
 import re
