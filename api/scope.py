@@ -40,6 +40,8 @@ _OF_BATCH = {event.kind for event in BATCH_EVENTS}
 _PARTY_FIELDS = (
     "party", "carrier", "facility", "principal", "agent", "generator", "first", "second", "third",
 )  # fmt: skip
+# So many manifests of a party are looked up by name; those of one that has more by going through the list.
+FEW = 2000
 # Acts upon an entry that is known by its name alone.
 _ON_ENTRY = {
     documents.PermitAmended.kind: Register.PERMIT,
@@ -104,12 +106,36 @@ class View:
         """
         if self.access.sees_all:
             return []
+        if self._few is not None:
+            return [manifest.in_(sorted(self._few | self.consignments))]
         takes_part = exists().where(
             MANIFEST_PARTY.c.log == self.log,
             MANIFEST_PARTY.c.manifest == manifest,
             MANIFEST_PARTY.c.party.in_(sorted(self.parties)),
         )
         return [or_(takes_part, manifest.in_(sorted(self.consignments)))]
+
+    def order(self, seq: ColumnElement[int]) -> ColumnElement[int]:
+        """Return what a list that `taking_part` narrows is to be sorted by: the column, or its like.
+
+        Few are sorted once they are found. Left to itself a database may go through the whole list for them,
+        because an index has it in order: an expression has none.
+        """
+        return seq if self.access.sees_all or self._few is None else seq + 0
+
+    @cached_property
+    def _few(self) -> frozenset[str] | None:
+        """The manifests in which the party takes part, None where they are many.
+
+        A page of few is found by their names. One of many is found sooner in the order of the list, where
+        every so many there is one of them: no more than `FEW` rows to name, or to go by for each of a page.
+        """
+        # Once for each role: weeding out those that come twice would lead through all manifests.
+        query = select(MANIFEST_PARTY.c.manifest).where(
+            MANIFEST_PARTY.c.log == self.log, MANIFEST_PARTY.c.party.in_(sorted(self.parties))
+        )
+        found = self.reader.execute(query.limit(FEW + 1)).scalars().all()
+        return frozenset(found) if len(found) <= FEW else None
 
     def manifest(self, manifest: str) -> Row:
         """Return the row of a manifest; raise NotFound when there is none, or none for this party."""

@@ -19,7 +19,7 @@ Say = Callable[[str], None]
 SIZES = (12_000, 120_000, 300_000)
 QUICK_SIZES = (60, 120)
 OPENED_MS, LIST_MS = 50, 150
-TIMES = 3
+TIMES = 2
 LIST_TIMES = 15
 # What the page of a manifest asks for: the manifest with its acts, then what was corrected, what is owed.
 _ROUTES = ("", "/corrections", "/obligations")

@@ -20,6 +20,7 @@ class ObligationView(SQLModel, table=True):
         Index("obligation_manifest", "log", "manifest"),
         Index("obligation_generator", "log", "generator"),
         Index("obligation_facility", "log", "facility"),
+        Index("obligation_state", "log", "state", "seq"),
     )
     log: int = t.log()
     obligation: str = t.key()

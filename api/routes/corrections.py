@@ -108,7 +108,7 @@ def _list(
     query = (
         select(table)
         .where(*where, *view.taking_part(table.c.manifest))
-        .order_by(table.c.seq.desc())
+        .order_by(view.order(table.c.seq).desc())
         .limit(limit)
     )
     return [dict(row) for row in view.reader.execute(query).mappings()]

@@ -60,7 +60,7 @@ def list_manifests(
         if code is not None:
             line = (MANIFEST_LINE.c.log == MANIFEST.c.log, MANIFEST_LINE.c.manifest == MANIFEST.c.manifest)
             query = query.where(exists().where(*line, MANIFEST_LINE.c.code == code))
-        found = page(view.reader, query, MANIFEST.c.seq, cursor, limit, oldest_first=oldest_first)
+        found = page(view.reader, query, view.order(MANIFEST.c.seq), cursor, limit, oldest_first=oldest_first)
     found["items"] = [_without_log(row) for row in found["items"]]
     return Json(found)
 

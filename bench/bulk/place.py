@@ -6,6 +6,7 @@ A folder whose description does not fit what is asked for (another schema, anoth
 import json
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -139,7 +140,9 @@ def build(wanted: Wanted, say: Say) -> None:
         return
     with opened(replace(wanted, manifests=0), say) as under:
         until, source = under.until, under.folder
-    shutil.copytree(source, folder, ignore=shutil.ignore_patterns(DESCRIPTION))
+    # With owners and modes, which PostgreSQL insists on and `shutil` does not keep.
+    subprocess.run(["cp", "-a", str(source), str(folder)], check=True)  # noqa: S603, S607  a command of any Unix
+    (folder / DESCRIPTION).unlink()
     with _database(wanted) as place:
         ground = stand_on(folder, place, until, **chosen)
         say(f"{folder}: loading")

@@ -11,9 +11,9 @@ from ledger.storage.store import HEAD, one
 from manifest.lots.views import LOT_SHARE
 from manifest.views import ACT, MANIFEST, MANIFEST_PARTY
 
-OF_EACH = 100
-ANY = 250
-OF_PARTY = 200
+OF_EACH = 50
+ANY = 300
+OF_PARTY = 100
 
 
 def sample(reader: Reader, log: int, seed: int, parties: Iterable[str]) -> dict[str, Any]:

@@ -15,7 +15,9 @@ class CorrectionView(SQLModel, table=True):
 
     __tablename__ = "correction"
     __table_args__ = t.of_log(
-        Index("correction_generator", "log", "generator"), Index("correction_facility", "log", "facility")
+        Index("correction_generator", "log", "generator"),
+        Index("correction_facility", "log", "facility"),
+        Index("correction_state", "log", "state", "seq"),
     )
     log: int = t.log()
     manifest: str = t.key(36)
