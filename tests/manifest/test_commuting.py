@@ -2,24 +2,29 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from ledger.errors import Conflict
+from ledger.format.event import Actor, Event
 from manifest import events as e
+from manifest.accounts import Posting
 from manifest.body import Body
 from manifest.cases import events as c
 from manifest.cases.parts import LineMoved, LineReceived
-from manifest.commuting import COMMUTES
-from manifest.consignment import Manifest
+from manifest.commuting import COMMUTES, Late, problems, unexplained
+from manifest.commuting import late as find_late
+from manifest.consignment import Happened, Manifest
 from manifest.correcting.events import CorrectionRequested, CorrectionWithdrawn
 from manifest.events import MANIFEST_EVENTS
-from manifest.lifecycle import LATE, TRANSITIONS
+from manifest.lifecycle import LATE, TRANSITIONS, step
 from manifest.replay import Replay
-from manifest.vocabulary import CorrectedField, Packaging, Role, Status
-from tests.factories import some
+from manifest.vocabulary import Account, CorrectedField, LotId, Packaging, Reason, Role, Status
+from tests.factories import AT, manifest_in, some, terms
 from tests.manifest.cases.helpers import by
 from tests.manifest.conftest import world_on
 from tests.manifest.worlds import stage
@@ -40,6 +45,7 @@ from tests.world import (
 
 OTHER_PLATE, THIRD_PLATE = stage.PLATES[1:]
 # The table in words, written by hand: who comes late, and after what.
+OFFICE_ACTS = {CorrectionRequested, e.CorrectionDeclined, CorrectionWithdrawn}
 OFFICE = "correction_requested correction_declined correction_withdrawn"
 ROAD = "handed_over transshipped arrived weighed accepted refused"
 INSIDE = "returned treated forwarded received_second storage_notified completed exported disposal_certified"
@@ -318,3 +324,81 @@ def test_acts_that_commute_come_to_the_same_in_either_order(
 
 def test_every_pair_was_met(met: Counter[tuple[type[Body], type[Body]]]) -> None:
     assert sorted(f"{named(a)} after {named(b)}" for a, b in PAIRS if (a, b) not in met) == []
+
+
+# The table walked through, without a world.
+
+
+@pytest.mark.parametrize("late", MANIFEST_EVENTS, ids=named)
+def test_whatever_the_table_does_not_list_is_named(late: type[Body]) -> None:
+    for since in MANIFEST_EVENTS:
+        act = Late(AT, (Happened("ab" * 32, since, AT, lost=False),))
+        found = [problem.code for problem in problems(act, some(late), AT)]
+        listed = since in COMMUTES.get(late, {})
+        assert found == ([] if listed else ["manifest.order_matters"]), since
+
+
+@pytest.mark.parametrize("late", [kind for kind in COMMUTES if kind not in OFFICE_ACTS], ids=named)
+def test_what_was_lost_stands_between_two_that_move_the_load(late: type[Body]) -> None:
+    for since in COMMUTES[late]:
+        act = Late(AT, (Happened("ab" * 32, since, AT, lost=True),))
+        assert [problem.code for problem in problems(act, some(late), AT)] == ["manifest.order_matters"]
+        moves = since not in OFFICE_ACTS
+        gone = Posting(
+            account=Account.UNEXPLAINED, place="site:x", lot=LotId("lot"), grams=1, reason=Reason.DIFFERENCE
+        )
+        assert bool([*unexplained(act, some(late), [gone])]) is moves
+        assert not [*unexplained(act, some(late), [replace(gone, account=Account.STORED)])]
+
+
+@pytest.mark.parametrize(("late", "since", "seconds", "in_time"), [
+    (e.HandedOver, e.Arrived, 0, True), (e.HandedOver, e.Arrived, 1, False),
+    (e.HandedOver, e.Arrived, -1, True), (e.Arrived, e.HandedOver, 0, True),
+    (e.Arrived, e.HandedOver, -1, False), (e.Arrived, e.HandedOver, 1, True),
+    (e.Returned, e.Treated, -99, True), (e.Returned, e.Treated, 99, True),
+])  # fmt: skip
+def test_what_must_have_come_first_did(
+    late: type[Body], since: type[Body], seconds: int, *, in_time: bool
+) -> None:
+    act = Late(AT, (Happened("ab" * 32, since, AT, lost=False),))
+    found = [problem.code for problem in problems(act, some(late), AT + timedelta(seconds=seconds))]
+    assert found == ([] if in_time else ["manifest.time_out_of_order"])
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_late_hand_over_moves_no_manifest(status: Status) -> None:
+    before = manifest_in(status)
+    body = some(e.HandedOver, leg=2, giver=CARRIER, taker=CARRIER, vehicle_plate=OTHER_PLATE)
+    if (status, e.HandedOver) not in {*TRANSITIONS, *LATE}:
+        with pytest.raises(Conflict):
+            step(before, body, AT, CARRIER, terms(), late=True)
+        return
+    after, _ = step(before, body, AT, CARRIER, terms(), late=True)
+    assert after.status is (TRANSITIONS | LATE)[status, e.HandedOver]
+    if status in {Status.ARRIVED, Status.WEIGHED}:
+        assert after.gate == set(after.vehicles) == {OTHER_PLATE}
+        assert (after.last_at, after.arrived_at) == (before.last_at, before.arrived_at)
+        with pytest.raises(Conflict):
+            step(before, body, AT, CARRIER, terms())
+
+
+def test_an_act_at_the_head_is_not_late() -> None:
+    past = (
+        Happened("aa" * 32, e.Registered, AT, lost=False),
+        Happened("bb" * 32, e.HandedOver, AT, lost=False),
+    )
+    before = replace(manifest_in(Status.IN_TRANSIT), past=past)
+
+    def act(prev: str | None, *, offline: bool = True) -> Event:
+        actor = Actor(party=FACILITY, role="treatment_facility", kid="cd" * 32)
+        return Event(
+            origin="ledger.example/x", kind=e.Arrived.kind, stream=before.id, stream_prev=prev,
+            actors=(actor,), idem=before.id, occurred_at=AT, body={}, offline=offline,
+        )  # fmt: skip
+
+    assert find_late(before, act("bb" * 32)) is None
+    assert find_late(before, act("aa" * 32, offline=False)) is None
+    assert find_late(before, act("aa" * 32)) == Late(AT, past[1:])
+    for stranger in ("cc" * 32, None):
+        with pytest.raises(Conflict, match="stale_stream"):
+            find_late(before, act(stranger))
