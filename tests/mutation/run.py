@@ -1,15 +1,17 @@
 """Run the tests of each module against its mutants, and write down what they do not notice.
 
-    python -m tests.mutation.run [--rest] [module …]
+    python -m tests.mutation.run [--rest] [--sample=N] [module …]
 
 Every mutant has a process of its own. Most are forked from one that has collected the tests, and exchange
 the code of the function that they change; a change outside of functions is made as the module is imported,
 in a process forked before that. A mutant is killed when a test fails or when the tests take too much
 processor time. What survives must stand in ``equivalent.toml`` with the reason why nothing can tell it from
-the original, else this exits 1. ``--rest`` runs only what was not killed before.
+the original, else this exits 1. ``--rest`` runs only what was not killed before; ``--sample=N`` runs as many
+mutants of each module, drawn by their names, so that everybody draws the same.
 """
 
 import ast
+import hashlib
 import importlib
 import json
 import os
@@ -18,7 +20,7 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from mmap import mmap
 from pathlib import Path
 from typing import Any
@@ -279,6 +281,13 @@ def parsed(module: str) -> ast.Module:
     return ast.parse((ROOT / source(module)).read_text(encoding="utf-8"))
 
 
+def drawn(names: Iterable[str], arguments: Sequence[str]) -> set[str]:
+    """Return the mutants to run: all, or the sample that was asked for."""
+    asked = [one.removeprefix("--sample=") for one in arguments if one.startswith("--sample=")]
+    in_order = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+    return set(in_order[: int(asked[0])] if asked else in_order)
+
+
 def keep(module: str, found: Verdicts) -> None:
     """Keep the verdicts on a module, so that ``--rest`` goes on from here."""
     KEPT.mkdir(parents=True, exist_ok=True)
@@ -298,8 +307,9 @@ def main(arguments: Sequence[str]) -> int:
     for module in [name for name in arguments if not name.startswith("-")] or TESTS:
         kept = kept_verdicts().get(module, {}) if "--rest" in arguments else {}
         found: Verdicts = {mutant.name: kept.get(mutant.name) for mutant in mutants(parsed(module))}
+        chosen = drawn(found, arguments)
         for test in TESTS[module]:
-            for name, killed in judge(module, test, {name for name in found if not found[name]}):
+            for name, killed in judge(module, test, {name for name in chosen if not found[name]}):
                 found[name] = killed or (False if test == TESTS[module][-1] else None)
                 keep(module, found)
                 if not killed:
