@@ -14,13 +14,12 @@ from ledger.errors import NotFound, Problem
 from ledger.storage.db import reading
 from ledger.storage.store import one
 from manifest.views import ORGANISATION
+from manifest.wording import label
 
 users = typer.Typer(help="Accounts of people.", no_args_is_help=True)
 keys = typer.Typer(help="API keys of programs.", no_args_is_help=True)
 
 Party = Annotated[str, typer.Option("--party", help="The party, as it is registered.")]
-
-_PASSWORD = {"vi": ("Mật khẩu", "Nhập lại mật khẩu"), "en": ("Password", "Password again")}
 
 
 @users.command("add")
@@ -61,7 +60,7 @@ def _check_party(home: Home, party: str) -> None:
 
 def _password() -> str:
     if at_terminal():
-        first, again = _PASSWORD[language()]
+        first, again = (label("invitation_field", name, language()) for name in ("password", "again"))
         typed: str = typer.prompt(first, hide_input=True, confirmation_prompt=again, err=True)
         return typed
     # A little more than a password may have: one that is too long is refused, and not cut.

@@ -1,8 +1,7 @@
 """`ctnh ledger verify` and `ctnh ledger report`: verification, its memory, and reports that are signed."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,17 +14,6 @@ from typing import Annotated
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from api.cli.common import (
     GOOD,
@@ -35,6 +23,7 @@ from api.cli.common import (
     Origin,
     TrustFile,
     chosen,
+    counting,
     err,
     language,
     looking,
@@ -186,7 +175,7 @@ def verify_database(db: str | None, trust: Path | None, wanted: Wanted | None = 
     An incremental one looks at what is new in the ledger alone, and remembers how far it came.
     """
     wanted = wanted or Wanted()
-    with looking(db, wanted.origin) as (reader, own_log, own_origin), _bar() as progress:
+    with looking(db, wanted.origin) as (reader, own_log, own_origin), counting("verifying") as progress:
         trusted = trust_from(trust)
         # With several logs the trust file picks, where it is not said otherwise and the log is there.
         named = one(reader, LOG, origin=trusted.origin) if trusted and wanted.origin is None else None
@@ -261,30 +250,6 @@ def _guard(db: str | None, origin: str, named: Path | None) -> Guard | None:
     path = guard_path(own, origin)
     at_home = f"{origin}/".startswith(f"{own.origin}/") and chosen(db).database_url == own.database_url
     return Guard(path) if at_home and path.is_file() else None
-
-
-class _Rate(ProgressColumn):
-    """How many a second."""
-
-    def render(self, task: Task) -> Text:
-        """Return the rate, once there is one."""
-        return Text("" if task.speed is None else f"{task.speed:,.0f}/s")
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], None]]:
-    """Yield what to call with how many are done: on a terminal a bar with rate and remaining time."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(wording.text("verifying", {}, language()), total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 def show(report: Report) -> None:

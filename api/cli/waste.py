@@ -23,7 +23,6 @@ from manifest.reference import default
 from manifest.views import ACT, MANIFEST, MANIFEST_LINE, ORGANISATION
 from manifest.vocabulary import SOURCES, Account, LotId, Status
 
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 _KG = 1000
 # As wide as 100,00% is, and what flows beyond it.
 _PERCENT = 7
@@ -189,7 +188,7 @@ def show_command(
         reads = Reads(reader, log)
         state = find(reads, manifest_id, default())
         rests_on = evidence(reader, log, head)
-        streams = [read_stored(stored)[0].kind for stored in reads.stream(manifest_id)]
+        kinds = [read_stored(stored)[0].kind for stored in reads.stream(manifest_id)]
     held = [
         {"line": line, "account": slot.account.value, "place": slot.place, "lot": lot, "mass_g": grams}
         for (line, slot, lot), grams in state.held.items()
@@ -200,7 +199,7 @@ def show_command(
         "acts": [_plain(row) for row in acts],
         "held": held,
         "evidence": {"grade": rests_on.grade, "weakened_by": list(rests_on.weakened_by)},
-        "events": streams,
+        "events": kinds,
     }
     if as_json:
         print_json(result)

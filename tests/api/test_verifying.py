@@ -51,7 +51,7 @@ def test_an_incremental_run_goes_on_where_the_last_clean_one_ended(world: World,
     code, said = verified(*given, "--audit", "1")
     assert (code, said["ok"], said["since"], said["size"]) == (0, True, 12, 13)
     shown = RUN.invoke(app, ["ledger", "verify", *map(str, given)]).stdout
-    assert "since       13" in shown
+    assert "kiểm từ mục     13" in shown
     (kept,) = (tmp_path / "data").iterdir()
     kept.write_text("{}")
     assert RUN.invoke(app, ["ledger", "verify", *map(str, given)]).exit_code == 2
