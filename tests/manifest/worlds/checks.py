@@ -11,8 +11,6 @@ from ledger.storage.db import Row, reading
 from ledger.storage.store import entries
 from ledger.verifying.verify import verify
 from manifest.acts import read_stored
-from manifest.events import Registered, SelfTreated
-from manifest.lots.events import LotTreated
 from manifest.lots.views import BATCH, LOT_SHARE
 from manifest.obligation_views import OBLIGATION, OBLIGATION_LOT
 from manifest.reference import default
@@ -22,15 +20,13 @@ from manifest.views import (
     LOT,
     MANIFEST,
     MANIFEST_LINE,
-    PERMIT,
-    PERMIT_LINE,
-    PERMIT_USE,
     POSTING,
     SITE,
 )
-from manifest.vocabulary import SOURCES, Account, LotKind, Reason, local_date
-from tests.manifest.worlds.figures import ENDS, Act, fates, figures, origins
+from manifest.vocabulary import SOURCES, Account, LotKind, Reason
+from tests.manifest.worlds.figures import ENDS, fates, figures, origins
 from tests.manifest.worlds.history import UNDER_WAY
+from tests.manifest.worlds.permit_use import permits
 from tests.world import World
 
 SOURCE_NAMES = {account.value for account in SOURCES}
@@ -169,44 +165,6 @@ def obligations(world: World) -> None:
 
 def _grams(world: World, lot: str, accounts: set[str]) -> int:
     return sum(row["grams"] for row in world.rows(BALANCE, lot=lot) if row["account"] in accounts)
-
-
-def permits(world: World, acts: list[Act]) -> None:
-    """Hold the use of permits against the lines that were accepted under them."""
-    registered = {event.stream: body for _, event, body in acts if isinstance(body, Registered)}
-    decided: dict[str, int] = {}
-    for _, event, _ in acts:
-        kinds = {"manifest.accepted.v1", "manifest.exported.v1", "manifest.refused.v1"}
-        if event.kind in kinds:
-            decided[event.stream] = local_date(event.occurred_at).year
-    used: Counter[tuple[str, str, int]] = Counter()
-    for row in world.rows(MANIFEST_LINE):
-        body, year = registered[row["manifest"]], decided.get(row["manifest"])
-        if year is None:
-            continue
-        abroad = row["declared_g"] if body.export is not None else 0
-        if row["second_net_g"] is not None and body.second is not None:
-            used[body.second.permit, row["code"], year] += row["second_accepted_g"]
-        else:
-            used[body.permit, row["code"], year] += row["accepted_g"] or abroad
-    for _, event, treated in acts:
-        if isinstance(treated, SelfTreated | LotTreated):
-            used += _on_the_own_site(world, event, treated)
-    kept = {(row["permit"], row["code"], row["year"]): row["accepted_g"] for row in world.rows(PERMIT_USE)}
-    assert {k: g for k, g in kept.items() if g} == {k: g for k, g in used.items() if g}
-
-
-def _on_the_own_site(
-    world: World, event: Event, treated: SelfTreated | LotTreated
-) -> Counter[tuple[str, str, int]]:
-    """Return what an act on a lot in store uses of its permit: nothing of another party's or of none."""
-    lot = world.row(LOT, lot=treated.lot)
-    lines = world.rows(PERMIT_LINE, permit=treated.permit or "", code=lot["code"])
-    covered = any(set(treated.methods) <= set(line["methods"].split(",")) for line in lines)
-    owners = {row["party"] for row in world.rows(PERMIT, permit=treated.permit or "")}
-    if not covered or owners != {event.actors[0].party} or lot["lot_kind"] == LotKind.CHILD:
-        return Counter()
-    return Counter({(str(treated.permit), lot["code"], treated.treated_on.year): treated.mass_g})
 
 
 def shares(world: World, lots: dict[str, Row]) -> None:
