@@ -107,6 +107,13 @@ class Changed:
             holder[path[-1] % len(holder) if holder else 0 :][:1] = [value]
         self._signed(number, canonical(event), by)
 
+    def late(self, number: int, named: int, offline: bool, by: str) -> None:
+        """Have an event name the envelope of some entry, as if signed with or without network."""
+        event = json.loads(self._event(number))
+        event.pop("offline", None)
+        event |= {"stream_prev": base().envelope_hash(named % len(base().entries))}
+        self._signed(number, canonical(event | ({"offline": True} if offline else {})), by)
+
     def spelling(self, number: int, old: str, new: str, by: str) -> None:
         """Replace text in an event and sign it again."""
         event = self._event(number).replace(old.encode(), new.encode("utf-8", "surrogatepass"), 1)
@@ -445,6 +452,7 @@ _entry_step = st.one_of(
     st.tuples(st.just("copy"), _number, _number).map(list),
     st.tuples(st.just("member"), _number, _path, _value, _by).map(list),
     st.tuples(st.just("member"), _number, _path, _value, _by).map(list),
+    st.tuples(st.just("late"), _number, _number, st.booleans(), _by).map(list),
     st.builds(lambda n, pair, by: ["spelling", n, *pair, by], _number, _spelling, _by),
     st.tuples(st.just("line"), _number, _line).map(list),
     st.builds(lambda n, pair: ["header", n, *pair], _number, _header),
