@@ -125,12 +125,25 @@ def act(
     """
     if (done := repeated(desk, kind, given, stream)) is not None:
         return done
+    data = sealed(desk, kind, given, stream=stream, role=role, alone=alone)
+    return submit(desk, data, secrets=tuple(given.secrets.values()))
+
+
+def sealed(
+    desk: Desk,
+    kind: str,
+    given: Given,
+    *,
+    stream: str | None = None,
+    role: str | None = None,
+    alone: bool = False,
+) -> bytes:
+    """Return the envelope of an act of one actor, signed with the party's key in custody; record nothing."""
     if len(SIGNERS.get(kind, ((),))) != 1 and not (alone or signed_alone(given.fields)):
         raise Malformed(Problem("api.act_of_several", "/kind", {"event": kind}))
     body = read_body(kind, given.fields)
     signed = _sign_first(desk, body, given, stream=stream or stream_for(body), role=role)
-    envelope = Envelope(signed.signatures, signed.data)
-    return submit(desk, envelope.to_bytes(), secrets=tuple(given.secrets.values()))
+    return Envelope(signed.signatures, signed.data).to_bytes()
 
 
 def act_on(desk: Desk, kind: str, given: Given, *, stream: str | None = None, **named: object) -> Done:

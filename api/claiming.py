@@ -4,7 +4,8 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.acting import Desk, Done, submit
+from api.acting import Desk, Done, repeated, sealed, submit
+from api.reading import Given
 from api.recorder import record
 from ledger.errors import Malformed, NotFound, Problem, Refused
 from ledger.format.entry import parse_envelope
@@ -44,6 +45,16 @@ def submit_or_keep(desk: Desk, data: bytes, *, secrets: Sequence[Secret] = ()) -
             raise
         kept = _claim_of(desk, envelope.hash)
         return Claimed(kept or _keep(desk, data, event, envelope.hash, refused), refused)
+
+
+def act_or_keep(
+    desk: Desk, kind: str, given: Given, *, stream: str | None = None, role: str | None = None
+) -> Done | Claimed:
+    """Sign an act of one actor with the party's key in custody, and record it or keep it as a claim."""
+    if (done := repeated(desk, kind, given, stream)) is not None:
+        return done
+    data = sealed(desk, kind, given, stream=stream, role=role)
+    return submit_or_keep(desk, data, secrets=tuple(given.secrets.values()))
 
 
 def _claim_of(desk: Desk, envelope_hash: str) -> str | None:

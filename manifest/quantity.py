@@ -156,7 +156,7 @@ def correct_net(line: LineMass, net_g: int) -> LineMass:
     if line.accepted_g == 0:
         return replace(line, net_g=net_g, refused_g=net_g)
     if net_g < line.refused_g:
-        facts = {"net_g": net_g, "refused_g": line.refused_g}
+        facts = {"arrived_g": net_g, "accepted_g": 0, "refused_g": line.refused_g}
         raise RuleBroken(Problem("manifest.accepted_and_refused", "/body/net_g", facts))
     return replace(line, net_g=net_g, accepted_g=net_g - line.refused_g)
 

@@ -7,12 +7,12 @@ from sqlalchemy import select
 
 from api.acting import Desk, act_on
 from api.answers import Json, shown
-from api.claiming import Claimed, carry_out, submit_or_keep
+from api.claiming import Claimed, act_or_keep, carry_out, submit_or_keep
 from api.deps import Asked, ReadOnly, TheDesk, Writes
 from api.errors import as_problem
 from api.reading import Given, read_object
-from api.routes.events import answered, kept, read_envelope
-from api.schemas import receipt, takes, takes_object
+from api.routes.events import ONE_ACT, Key, answered, kept, read_envelope, read_one_act
+from api.schemas import ReceiptOut, receipt, takes, takes_object
 from api.scope import View
 from ledger.errors import NotFound, Problem, Refused
 from ledger.storage.db import Row
@@ -26,13 +26,22 @@ router = APIRouter(tags=["claims"])
 @router.post(
     "/claims",
     status_code=202,
-    openapi_extra=takes_object({"envelope": {"type": "string"}, "secrets": {"type": "object"}}, ["envelope"]),
+    responses={201: {"description": "nothing refuses it: recorded", "model": ReceiptOut}},
+    openapi_extra=takes_object({"envelope": {"type": "string", "description": "as signed"}, **ONE_ACT}),
 )
-async def keep(request: Request, pool: Writes, desk: TheDesk) -> Json:
-    """Hand in an act that has happened: recorded (201) if nothing refuses it, else kept as a claim (202)."""
+async def keep(request: Request, pool: Writes, desk: TheDesk, key: Key = None) -> Json:
+    """Hand in an act that has happened: recorded (201) if nothing refuses it, else kept as a claim (202).
+
+    Either as the `envelope` that its parties signed, or as `/acts` takes it: `kind`, `body` and what stands
+    around them, to be signed with your key in custody.
+    """
     value = read_object(await request.body(), request.headers.get("content-type"))
-    envelope, secrets = read_envelope(value)
-    done = await pool.run(submit_or_keep, desk, envelope, secrets=secrets)
+    if "kind" in value or "body" in value:
+        kind, given, stream, role = read_one_act(value, key)
+        done = await pool.run(act_or_keep, desk, kind, given, stream=stream, role=role)
+    else:
+        envelope, secrets = read_envelope(value)
+        done = await pool.run(submit_or_keep, desk, envelope, secrets=secrets)
     return kept(request, done) if isinstance(done, Claimed) else answered(done)
 
 

@@ -71,6 +71,15 @@ _ACT: dict[str, Any] = {
     "occurred_at": {"type": "string", "format": "date-time"},
     "secrets": {"type": "object"},
 }
+# An act of one actor, as `/acts` and `/claims` take it.
+ONE_ACT: dict[str, Any] = {
+    **_ACT,
+    "on_behalf_of": {
+        "type": "string",
+        "description": "the party that gave a mandate, or whose word you enter",
+    },
+    "role": {"type": "string", "description": "yours in this act, where you have several"},
+}
 
 
 def answered(done: Done, extra: dict[str, Any] | None = None) -> Json:
@@ -215,16 +224,22 @@ def _read_actors(desk: Desk, value: object) -> list[Actor]:
     "/acts",
     status_code=201,
     response_model=ReceiptOut,
-    openapi_extra=takes_object({**_ACT, "role": {"type": "string"}}, ["kind", "body"]),
+    openapi_extra=takes_object(ONE_ACT, ["kind", "body"]),
 )
 async def act_in_custody(request: Request, pool: Writes, desk: TheDesk, key: Key = None) -> Json:
     """Sign an act of one actor with your key in custody (assurance 0) and record it."""
     value = read_object(await request.body(), request.headers.get("content-type"))
+    kind, given, stream, role = read_one_act(value, key)
+    return answered(await pool.run(act, desk, kind, given, stream=stream, role=role))
+
+
+def read_one_act(value: dict[str, Any], key: str | None) -> tuple[str, Given, str | None, str | None]:
+    """Return kind, fields, stream and role of an act to be signed in custody; raise Malformed."""
     kind, given, stream = _read_act(value, key, ("role",))
     role = value.get("role")
     if role is not None and not isinstance(role, str):
         raise Malformed(Problem("manifest.field_invalid", "/role"))
-    return answered(await pool.run(act, desk, kind, given, stream=stream, role=role))
+    return kind, given, stream, role
 
 
 def _read_act(value: dict[str, Any], key: str | None, also: tuple[str, ...]) -> tuple[str, Given, str | None]:

@@ -6,12 +6,13 @@ from typing import Any
 from ledger.format import canonical
 from ledger.format.entry import Envelope
 from ledger.format.signature import KeySigner
+from ledger.ids import uuid7
 from ledger.storage.db import reading
 from ledger.verifying.verify import verify
 from manifest.reference import default
 from manifest.replay import audit
 from tests.api.caller import Caller
-from tests.api.homes import AUTHORITY, FACILITY, GENERATOR, RIVAL
+from tests.api.homes import AUTHORITY, CODE, FACILITY, GENERATOR, RIVAL
 from tests.api.test_events import device_of, send
 from tests.api.test_problems import problem
 
@@ -147,3 +148,36 @@ def test_in_a_list_each_stands_is_kept_or_falls_for_itself(lite: Caller) -> None
     results = lite.did(lite.post(GENERATOR, "/events", items), 207)["results"]
     assert [one["status"] for one in results] == [202, 422]
     assert results[0]["claim"]
+
+
+def test_whoever_holds_no_key_hands_in_what_has_happened_too(api: Caller) -> None:
+    body = api.registration(TOO_MUCH) | {
+        "generator": GENERATOR,
+        "form": "tt02-2022",
+        "number": {"sequence": 8, "year": 2025, "issuer": "1-2-3.047.VX"},
+    }
+    asked = {"kind": "manifest.registered.v1", "body": body, "stream": uuid7(api.furnished.home.clock())}
+    before = api.size
+
+    problem(api.post(GENERATOR, "/acts", asked), 422, "manifest.too_heavy_for_road")
+    assert api.size == before
+    claim = api.did(api.post(GENERATOR, "/claims", asked), 202)
+
+    assert [one["code"] for one in claim["problem"]["errors"]] == ["manifest.too_heavy_for_road"]
+    assert api.size == before + 1
+    shown = api.get(GENERATOR, f"/claims/{claim['claim']}").json()
+    assert (shown["state"], shown["parties"]) == ("kept", [GENERATOR])
+    problem(api.post(GENERATOR, "/claims", {"kind": "manifest.registered.v1"}), 422, "ledger.field_missing")
+    problem(api.post(GENERATOR, "/claims", asked | {"role": 7}), 422, "manifest.field_invalid")
+    assert clean(api)
+
+
+def test_what_nothing_refuses_is_recorded_without_a_claim(lite: Caller) -> None:
+    lot = {"site": "site:generator", "code": CODE, "state": "liquid", "mass_g": 1000, "basis": "regular"}
+    lot |= {"lot": uuid7(lite.furnished.home.clock()), "generated_on": lite.today}
+    asked = {"kind": "generation.declared.v1", "body": lot}
+
+    done = lite.did(lite.post(GENERATOR, "/claims", asked), 201)
+
+    assert done["kind"] == "generation.declared.v1"
+    assert lite.get(GENERATOR, "/claims").json()["count"] == 0
