@@ -55,6 +55,7 @@ def test_what_comes_of_a_child_lot_is_credited_to_what_went_in(world: World) -> 
     plant.pour(first, 300_000, batch)
     plant.pour(second, 100_000, batch)
     assert plant.open_shares(batch) == {one: 300_000, two: 100_000}
+    assert world.row(BATCH, batch=batch)["charged_g"] == 400_000
     (child,) = plant.empty(batch, 380_000)
     assert plant.open_shares(batch) == {}
     assert plant.open_shares(child) == {one: 300_000, two: 100_000}

@@ -117,4 +117,7 @@ def test_what_was_mixed_is_never_made_ordinary(world: World) -> None:
     certificate = certify(world, party=FACILITY, site=plant.site)
     body = lots.Declassified(lot=child, mass_g=1, certificate=certificate, declassified_on=world.today)
     problems = without_trace(world, lambda: world.act(body, (FACILITY, Role.GENERATOR), stream=child))
-    assert ("manifest.lot_of_other_kind", "/body/lot") in problems
+    assert problems == [
+        ("manifest.lot_of_other_kind", "/body/lot"),
+        ("manifest.certificate_does_not_cover", "/body/certificate"),
+    ]

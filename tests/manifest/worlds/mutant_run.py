@@ -28,9 +28,11 @@ COLUMNS = ("| changed | in | worlds | tests |", "|---|---|---|---|")
 EXAMPLES, STEPS, SEED = 6, 80, 1
 LONGEST_S = 900
 
-_CHECK = re.compile(r"^tests/manifest/worlds/(?:checks|figures|machine|permit_use)\.py:\d+: in (\w+)$", re.MULTILINE)
+_CHECK = re.compile(
+    r"^tests/manifest/worlds/(?:checks|figures|machine|permit_use)\.py:\d+: in (\w+)$", re.MULTILINE
+)
 _ERROR = re.compile(r"^E +(?:[\w.]+\.)?(\w+Error)\b", re.MULTILINE)
-_FAILED = re.compile(r"^_+ (?:\w+\.)?(test_\w+)\S* _+$", re.MULTILINE)
+_FAILED = re.compile(r"^_+ (?:\w+\.)?(test_\w+)\b.* _+$", re.MULTILINE)
 
 
 def lead(copy: Path, kept: Path) -> str | None:
