@@ -386,8 +386,8 @@ _DUTIES = (
     Mutant(
         "whoever proposes a correction agrees to it for the other side",
         "correcting/judge.py",
-        'if set(row["voices"].split(",")) & _voices(act):',
-        "if not _voices(act):",
+        'if _has_spoken(reads, set(row["voices"].split(",")), act):',
+        'if not row["voices"]:',
         ("correcting/test_corrections.py",),
     ),
     Mutant(
