@@ -13,15 +13,13 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from api.home import OPERATOR, ROOTS, Home
-from api.identity.tokens import Access
+from api.desk import Desk, own_signer, role_in
 from api.reading import Given
 from api.recorder import Signing, build_event
-from api.scope import View
 from ledger.errors import Conflict, Malformed, NotAllowed, NotFound, Problem, Refused, RuleBroken
 from ledger.format.entry import Envelope, parse_envelope
 from ledger.format.event import Actor, Event, parse
-from ledger.format.signature import SignatureLine, Signer
+from ledger.format.signature import SignatureLine
 from ledger.personal.erasure import erase, read_erasure
 from ledger.personal.vault import Secret, commit
 from ledger.storage.db import Reader, reading
@@ -36,27 +34,7 @@ from manifest.authority import SIGNERS
 from manifest.body import Body
 from manifest.events import GENERATION_EVENTS, read_body
 from manifest.lots.events import BATCH_EVENTS
-from manifest.register.lookups import organisation
 from manifest.service import Judge, stream_of
-from manifest.views import MANIFEST
-from manifest.vocabulary import Role, local_date
-
-# Where a kind may be signed in several roles, and the party holds more than one of them.
-_PREFERRED = (
-    Role.AUTHORITY, Role.OPERATOR, Role.GENERATOR, Role.TRANSPORTER, Role.TREATMENT_FACILITY,
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Where the acts of one who has shown who he is are taken in."""
-
-    home: Home
-    access: Access
-
-    def view(self, reader: Reader) -> View:
-        """Look with that party's eyes."""
-        return View(reader, self.home.ledger.log, self.access, self.home.clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +175,7 @@ def countersign(desk: Desk, given: Partial, secrets: Sequence[Secret]) -> Done |
         row = one(reader, KEY, log=desk.home.ledger.log, kid=given.awaits.kid)
         if row is None or row["party"] != desk.access.party:
             raise NotAllowed(Problem("api.not_yours_to_sign", f"/actors/{len(given.signatures)}/kid"))
-        signer = _own_signer(desk, reader, desk.access.party, given.awaits.kid)
+        signer = own_signer(desk, reader, desk.access.party, given.awaits.kid)
     partial = replace(given, signatures=(*given.signatures, signer.sign_event(given.data)))
     if len(partial.signatures) < len(event.actors):
         return partial
@@ -248,35 +226,6 @@ def stream_for(body: Body) -> str:
     return str(stream)
 
 
-def role_in(desk: Desk, reader: Reader, kind: str, *, party: str, stream: str, place: int = 0) -> str:
-    """Return the role in which a party signs a kind of event, from what it holds and what the kind needs.
-
-    Raises RuleBroken when it holds none that would do.
-    """
-    known = organisation(Reads(reader, desk.home.ledger.log), party, local_date(desk.home.clock()))
-    held = set(known.roles) if known is not None else set()
-    fit = [role for role in _PREFERRED if role in SIGNERS[kind][place] and role in held]
-    if not fit:
-        needed = ", ".join(sorted(SIGNERS[kind][place]))
-        raise NotAllowed(Problem("manifest.role_not_held", f"/actors/{place}/role", {"role": needed}))
-    manifest = one(reader, MANIFEST, log=desk.home.ledger.log, manifest=stream) if len(fit) > 1 else None
-    if manifest is not None:
-        # In a manifest a party acts as what it is there: an organisation may be generator and facility.
-        facilities = {manifest["facility"], manifest["second"]}
-        as_part = dict.fromkeys(facilities, Role.TREATMENT_FACILITY) | {manifest["generator"]: Role.GENERATOR}
-        mine = as_part.get(party, Role.TRANSPORTER)
-        return mine if mine in fit else fit[0]
-    return fit[0]
-
-
-def kept_kid(desk: Desk, reader: Reader, party: str, path: str) -> str:
-    """Return the newest key in custody of a party; raise RuleBroken, with a path, when none is kept."""
-    try:
-        return desk.home.custody.of_party(reader, party).signer.kid
-    except NotFound as error:
-        raise RuleBroken(Problem("api.no_key_in_custody", path, {"party": party})) from error
-
-
 @contextmanager
 def in_request() -> Iterator[None]:
     """Point into the request instead of the event: there the event's fields stand at the top."""
@@ -302,7 +251,7 @@ def _sign_first(
 ) -> Partial:
     party = given.party or desk.access.party
     with reading(desk.home.engine) as reader:
-        signer = _own_signer(desk, reader, desk.access.party)
+        signer = own_signer(desk, reader, desk.access.party)
         acting = role or role_in(desk, reader, body.kind, party=party, stream=stream)
         actors = [Signing(party, acting, signer).actor(), *others]
         event = _event(desk, reader, body, given, actors=actors, stream=stream)
@@ -325,24 +274,6 @@ def _event(
     )
     # What is not well formed is refused before anybody signs it.
     return parse(made.to_bytes())
-
-
-def _own_signer(desk: Desk, reader: Reader, party: str, kid: str | None = None) -> Signer:
-    """Return the party's key that is kept here; the operator's, where none is, is its first root key."""
-    if party == OPERATOR:
-        for name in ROOTS:
-            root = desk.home.root(name).signer
-            if kid in {None, root.kid}:
-                return root
-    try:
-        kept = (
-            desk.home.custody.of_party(reader, party)
-            if kid is None
-            else desk.home.custody.by_kid(reader, kid)
-        )
-    except NotFound as error:
-        raise RuleBroken(Problem("api.no_key_in_custody", "", {"party": party})) from error
-    return kept.signer
 
 
 def _check_submitter(desk: Desk, event: Event) -> None:

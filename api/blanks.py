@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from api.acting import Desk, Done, act, in_request, repeated
+from api.acting import Done, act, in_request, repeated
+from api.desk import Desk
 from api.documents import document_path, store_document
 from api.home import OPERATOR, Home
 from api.reading import Given

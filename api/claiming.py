@@ -4,7 +4,8 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.acting import Desk, Done, repeated, sealed, submit
+from api.acting import Done, repeated, sealed, submit
+from api.desk import Desk
 from api.reading import Given
 from api.recorder import record
 from ledger.errors import Malformed, NotFound, Problem, Refused

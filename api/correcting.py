@@ -1,6 +1,6 @@
 """Proposing a correction over HTTP: new lots for grams of another code get their names here."""
 
-from api.acting import Desk
+from api.desk import Desk
 from api.reading import Given
 from ledger.ids import uuid7
 from ledger.storage.db import Reader

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-from api.acting import Desk
+from api.desk import Desk
 from api.errors import Unauthenticated
 from api.home import Home
 from api.identity.tokens import Access, check

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from api.acting import Desk, Done, act, in_request, repeated
+from api.acting import Done, act, in_request, repeated
+from api.desk import Desk
 from api.home import Home
 from api.reading import Given
 from api.recorder import Signing, record

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from api import acting, numbers
-from api.acting import Desk, Done, act, in_request
+from api.acting import Done, act, in_request
+from api.desk import Desk
 from api.reading import Given
 from ledger.errors import Malformed, Problem, Refused, RuleBroken
 from ledger.ids import uuid7

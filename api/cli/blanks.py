@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from api.acting import Desk
 from api.blanks import issue_blanks, read_blanks
 from api.cli.common import Db, chosen, language, out, telling
+from api.desk import Desk
 from api.home import OPERATOR, Home, open_home
 from api.identity.tokens import Access
 from api.reading import Given

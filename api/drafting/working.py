@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from api import registering
-from api.acting import Desk, Done
+from api.acting import Done
+from api.desk import Desk
 from api.drafting import proposals, store
 from api.drafting.store import DRAFT_KIND, Draft
 from api.reading import Given

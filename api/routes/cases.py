@@ -9,9 +9,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from sqlalchemy import RowMapping
 
-from api.acting import Desk, Done, act, begin, in_request, kept_kid, role_in
+from api.acting import Done, act, begin, in_request
 from api.answers import Json
 from api.deps import Asked, ReadOnly, TheDesk, Writes
+from api.desk import Desk, kept_kid, role_in
 from api.paging import Cursor, Limit, page
 from api.reading import Given, secrets_as_json
 from api.routes.events import answered

@@ -5,10 +5,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from sqlalchemy import select
 
-from api.acting import Desk, act_on
+from api.acting import act_on
 from api.answers import Json, shown
 from api.claiming import Claimed, act_or_keep, carry_out, submit_or_keep
 from api.deps import Asked, ReadOnly, TheDesk, Writes
+from api.desk import Desk
 from api.errors import as_problem
 from api.reading import Given, read_object
 from api.routes.events import ONE_ACT, Key, answered, kept, read_envelope, read_one_act

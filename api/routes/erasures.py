@@ -4,9 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api.acting import Desk
 from api.answers import Json
 from api.deps import Asked, TheDesk, Writes
+from api.desk import Desk
 from api.erasing import request_erasure
 from api.reading import Given
 from api.schemas import receipt, takes_object

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 
-from api.acting import Desk, Done, Partial, act, countersign, kept_kid, prepare, stream_for, submit
+from api.acting import Done, Partial, act, countersign, prepare, stream_for, submit
 from api.answers import Json
 from api.claiming import Claimed, submit_or_keep
 from api.deps import TheDesk, Writes
+from api.desk import Desk, kept_kid
 from api.errors import WrongMediaType, as_problem, status_of
 from api.reading import (
     ENVELOPE_TYPE,

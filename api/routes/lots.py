@@ -7,9 +7,10 @@ from fastapi import APIRouter, Query
 from sqlalchemy import func, select
 
 from api import acting
-from api.acting import Desk, Done, act, act_on, in_request
+from api.acting import Done, act, act_on, in_request
 from api.answers import Json, shown
 from api.deps import Asked, ReadOnly, TheDesk, Writes
+from api.desk import Desk
 from api.paging import Cursor, Limit, page
 from api.reading import Given
 from api.routes.batches import shares

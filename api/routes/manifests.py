@@ -9,10 +9,11 @@ from typing import Any
 from fastapi import APIRouter
 
 from api import acting
-from api.acting import Desk, Done, act, begin, in_request, kept_kid, role_in
+from api.acting import Done, act, begin, in_request
 from api.answers import Json
 from api.correcting import new_lots
 from api.deps import Asked, TheDesk, Writes
+from api.desk import Desk, kept_kid, role_in
 from api.reading import Given, secrets_as_json
 from api.registering import record
 from api.routes.events import answered

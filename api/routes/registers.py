@@ -5,9 +5,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from api.acting import Desk, Done, act, in_request, role_in
+from api.acting import Done, act, in_request
 from api.answers import Json
 from api.deps import Asked, TheDesk, Writes
+from api.desk import Desk, role_in
 from api.home import OPERATOR, ROOTS, give_key
 from api.reading import Given
 from api.recorder import Signing
