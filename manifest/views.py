@@ -25,6 +25,7 @@ class LotView(SQLModel, table=True):
 
     __tablename__ = "lot"
     __table_args__ = t.of_log(
+        CheckConstraint("declared_g > 0", name="lot_declared"),
         Index("lot_site", "log", "site"),
         Index("lot_order", "log", "seq"),
         Index("lot_party", "log", "party", "seq"),
@@ -55,6 +56,7 @@ class ManifestView(SQLModel, table=True):
     __tablename__ = "manifest"
     __table_args__ = t.of_log(
         UniqueConstraint("log", "issuer", "year", "sequence", name="manifest_number"),
+        CheckConstraint("accepted_g >= 0 AND refused_g >= 0 AND left_g >= 0", name="manifest_masses"),
         # A page is read in the order of `seq`: with it in the index nothing has to be sorted for one.
         Index("manifest_order", "log", "seq"),
         Index("manifest_generator", "log", "generator", "seq"),
@@ -127,6 +129,11 @@ class ManifestLineView(SQLModel, table=True):
     __table_args__ = t.of_log(
         CheckConstraint("declared_g > 0", name="line_declared"),
         CheckConstraint(
+            "second_net_g IS NULL OR second_accepted_g + second_refused_g = second_net_g",
+            name="line_divided_second",
+        ),
+        CheckConstraint("restated_g = 0 OR unexplained_g = 0", name="line_difference"),
+        CheckConstraint(
             "net_g IS NULL OR accepted_g IS NULL OR accepted_g + refused_g = net_g", name="line_divided"
         ),
         CheckConstraint(
@@ -185,7 +192,9 @@ class PostingView(SQLModel, table=True):
 
     __tablename__ = "posting"
     __table_args__ = t.of_log(
-        Index("posting_lot", "log", "lot"), Index("posting_manifest", "log", "manifest")
+        CheckConstraint("grams <> 0", name="posting_moves"),
+        Index("posting_lot", "log", "lot"),
+        Index("posting_manifest", "log", "manifest"),
     )
     log: int = t.log()
     seq: int = t.number_key()

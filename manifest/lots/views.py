@@ -11,7 +11,15 @@ class BatchView(SQLModel, table=True):
     """A batch of a facility; open until ``discharged_on``. ``last_on`` is the day of the last charge."""
 
     __tablename__ = "batch"
-    __table_args__ = t.of_log(Index("batch_site", "log", "site"))
+    __table_args__ = t.of_log(
+        CheckConstraint("charged_g >= 0", name="batch_charged"),
+        CheckConstraint(
+            "discharged_on IS NULL OR output_g >= 0 AND residue_g >= 0 AND broken_g >= 0"
+            " AND output_g + broken_g > 0",
+            name="batch_discharged",
+        ),
+        Index("batch_site", "log", "site"),
+    )
     log: int = t.log()
     batch: str = t.key(36)
     party: str = t.text()

@@ -3,7 +3,7 @@
 What holds of them from a day to a day is `views` of this package. `seq` is the entry that wrote the row last.
 """
 
-from sqlalchemy import Index
+from sqlalchemy import CheckConstraint, Index
 from sqlmodel import SQLModel
 
 from manifest import tables as t
@@ -110,7 +110,7 @@ class PermitUseView(SQLModel, table=True):
     """Grams accepted, exported or treated on the own site under a code of a permit in a year."""
 
     __tablename__ = "permit_use"
-    __table_args__ = t.of_log()
+    __table_args__ = t.of_log(CheckConstraint("accepted_g >= 0", name="permit_use_not_negative"))
     log: int = t.log()
     permit: str = t.key()
     code: str = t.key(12)
