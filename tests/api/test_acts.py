@@ -57,8 +57,8 @@ def test_a_correction_waits_for_those_it_touches(api: Caller) -> None:
 
 
 def test_lots_are_declared_adjusted_and_treated_on_site(api: Caller) -> None:
-    lot = api.lot(10_000)
     opening = api.lot(5_000, opening=True)
+    lot = api.lot(10_000)
     adjusted = api.post(GENERATOR, f"/lots/{lot}/adjustments", {"delta_g": -1000, "reason": "Cân lại"})
     api.did(adjusted)
     treated = {"mass_g": 2000, "methods": ["TC"], "treated_on": "2025-04-02"}
@@ -68,9 +68,9 @@ def test_lots_are_declared_adjusted_and_treated_on_site(api: Caller) -> None:
     assert places["stored"] == 7000
     assert sum(places.values()) == 0
     listed = api.did(api.get(GENERATOR, "/lots?limit=1"), 200)
-    assert [one["lot"] for one in listed["items"]] == [opening]
+    assert [one["lot"] for one in listed["items"]] == [lot]
     rest = api.get(GENERATOR, f"/lots?cursor={listed['next']}&code={CODE}&site=site:generator").json()
-    assert [one["lot"] for one in rest["items"]] == [lot]
+    assert [one["lot"] for one in rest["items"]] == [opening]
     problem(api.post(GENERATOR, "/lots", {"opening": 1}), 422, "manifest.field_invalid")
 
 
