@@ -8,7 +8,7 @@ from manifest.register import documents as d
 from manifest.register import events as r
 from manifest.register import parties as p
 from manifest.register.resting import resting
-from manifest.vocabulary import Account, PermitKind, Register
+from manifest.vocabulary import Account, CorrectedField, PermitKind, Register
 from tests.manifest.cases.test_second import accepted, forward, receive, treat_second
 from tests.manifest.lots.plant import Plant
 from tests.manifest.lots.test_declassification import TESTED, declassify
@@ -72,7 +72,9 @@ def test_what_a_second_facility_treats_rests_on_its_own_permit(world: World) -> 
     treat_second(world, 500_000)
     world.treat(500_000)
     confirm_all(world)
-    enter(world, d.PermitAmended, who=AS_SECOND, permit="permit:facility-2", valid_from=date(2025, 3, 1))
+    lines = (r.PermitLine(code=OTHER_CODE, methods=("TC", "TĐ"), mass_g_year=TONNE),)
+    amended: dict[str, Any] = {"permit": "permit:facility-2", "valid_from": date(2025, 3, 1), "lines": lines}
+    enter(world, d.PermitAmended, who=AS_SECOND, **amended)
     assert told(world, Account.TREATED_SERVICE) == (1_000_000, 500_000, {Register.PERMIT: 500_000})
     changed: dict[str, Any] = {"field": CorrectedField.TREATED, "part": 1, "line": None, "methods": ("TĐ",)}
     world.consent(world.propose(OTHER_FACILITY, **changed))
