@@ -347,6 +347,18 @@ class Machine(RuleBasedStateMachine):
         event = self.world.event(NOTE, [actor], {"text": f"note {number}"}, stream=stream)
         self.act(event, key, point=point if self.clean else None)
 
+    @rule(number=numbers, which=numbers)
+    def late_note(self, number: int, which: int) -> None:
+        """A note that was signed offline stands after others, on any note of its stream."""
+        found = self.writer(number)
+        there = [one for one in self.life.given if one.event.kind == NOTE and self.life.stands(one)]
+        if found is None or not self.may_act or not there:
+            return
+        key, actor = found
+        named = there[which % len(there)]
+        place = {"stream": named.event.stream, "stream_prev": named.done.envelope_hash, "offline": True}
+        self.act(self.world.event(NOTE, [actor], {"text": f"late {number}"}, **place), key)
+
     @rule(number=numbers, persons=st.lists(st.integers(0, MAX_SUBJECTS - 1), min_size=1, max_size=3))
     def personal_note(self, number: int, persons: list[int]) -> None:
         found = self.writer(number)

@@ -101,7 +101,7 @@ MUTANTS = (
     Mutant(
         "an act at another place of its stream is taken",
         "ledger/writing/writer.py",
-        "if event.stream_prev != head:",
+        "if event.stream_prev != head and not _goes_back(reads, event):",
         "if event.stream_prev != head and stream is None:",
     ),
     Mutant(
