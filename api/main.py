@@ -9,6 +9,7 @@ from api import errors
 from api.home import Home
 from api.middleware import Edge
 from api.routes import (
+    acts,
     batches,
     blanks,
     cases,
@@ -49,6 +50,7 @@ LOGIN_THREADS, LOGIN_PLACES = 2, 16
 _ROUTERS = (
     sessions.router,
     events.router,
+    acts.router,
     drafts.router,
     manifests.router,
     cases.router,

@@ -12,7 +12,8 @@ from api.deps import Asked, ReadOnly, TheDesk, Writes
 from api.desk import Desk
 from api.errors import as_problem
 from api.reading import Given, read_object
-from api.routes.events import ONE_ACT, Key, answered, kept, read_envelope, read_one_act
+from api.routes.acts import ONE_ACT, read_one_act
+from api.routes.events import Key, answered, kept, read_envelope
 from api.schemas import ReceiptOut, receipt, takes, takes_object
 from api.scope import View
 from ledger.errors import NotFound, Problem, Refused
