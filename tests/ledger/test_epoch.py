@@ -10,6 +10,7 @@ from sqlalchemy import Engine, update
 from ledger.continuity import epoch
 from ledger.errors import Conflict, Malformed, NotAllowed, Refused
 from ledger.format.checkpoint import claimed_checkpoint
+from ledger.format.entry import envelope_hash
 from ledger.format.event import Actor, Event, parse
 from ledger.format.keys import key_fields
 from ledger.format.note import NoteSigner
@@ -30,6 +31,7 @@ from ledger.storage.store import ENTRY, KEY, STREAM, TILE, rows
 from ledger.verifying.verify import verify
 from tests.ledger.incidents import copy_of
 from tests.ledger.tampering import drop_fences
+from tests.ledger.test_dishonest import unchecked
 from tests.ledger.world import OPERATORS, ORIGIN, START, World, envelope, note_signer, signer
 
 SECOND = f"{ORIGIN}/2"
@@ -149,6 +151,26 @@ def test_what_was_signed_for_the_predecessor_counts_for_a_while(broken: Broken) 
     late = broken.new.written("late", signer("an"), party="an", origin=ORIGIN)
     with pytest.raises(Conflict, match="other_origin"):
         world.ledger.submit(envelope(late, signer("an")), now=UNTIL + timedelta(milliseconds=1))
+
+
+def test_what_was_signed_offline_goes_back_to_before_the_break(broken: Broken) -> None:
+    first = broken.new.heads["notes"]
+    world = broken.go_on()
+    world.note("life goes on")
+    world.note("late", stream_prev=first, offline=True)
+    # What is lost is nobody's ancestor.
+    gone = envelope_hash(envelope(broken.held, signer("an")))
+    with pytest.raises(Conflict, match="stale_stream"):
+        world.note("later", stream_prev=gone, offline=True)
+    report = broken.verified()
+    assert report.ok, report.as_json()
+
+
+def test_an_act_on_what_is_lost_is_found(broken: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = broken.go_on()
+    unchecked(monkeypatch, "_check_place")
+    world.note("late", stream_prev=envelope_hash(envelope(broken.held, signer("an"))), offline=True)
+    assert [(found.seq, found.code) for found in broken.verified().findings] == [(1, "ledger.stream_broken")]
 
 
 def test_an_event_of_the_predecessor_after_its_time_is_found(broken: Broken) -> None:
