@@ -1,5 +1,7 @@
 """Batches: what a facility poured together, what came out, and which lots still wait for its end."""
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -9,10 +11,12 @@ from api.acting import act_on
 from api.answers import Json, shown
 from api.deps import Asked, ReadOnly, TheDesk, Writes
 from api.paging import Cursor, Limit, page
+from api.reading import Given
 from api.routes.events import answered
 from api.schemas import ReceiptOut, takes
 from api.scope import View
 from ledger.errors import NotFound, Problem
+from ledger.ids import uuid7
 from ledger.storage.store import rows
 from manifest.lots import events as e
 from manifest.lots.views import BATCH, BATCH_INPUT, LOT_SHARE, LOT_SOURCE
@@ -39,8 +43,22 @@ async def charge(batch: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
     openapi_extra=takes(e.BatchDischarged, filled=("batch",)),
 )
 async def discharge(batch: str, pool: Writes, desk: TheDesk, given: Asked) -> Json:
-    """Say what came out of a batch: child lots and residues. Nothing goes in after it."""
-    return answered(await pool.run(act_on, desk, e.BatchDischarged.kind, given, stream=batch, batch=batch))
+    """Say what came out of a batch: child lots and residues. Nothing goes in after it.
+
+    The `lot` of an output or residue is made when it is left out; the receipt's body has it.
+    """
+    filled = replace(given, fields={**given.fields, **_named(given, desk.home.clock())})
+    return answered(await pool.run(act_on, desk, e.BatchDischarged.kind, filled, stream=batch, batch=batch))
+
+
+def _named(given: Given, at: datetime) -> dict[str, Any]:
+    """Return what came out with a name for each lot that has none; what is no list is left to the rules."""
+    lists = {name: given.fields.get(name) for name in ("outputs", "residues")}
+    return {
+        name: [{"lot": uuid7(at), **one} if isinstance(one, dict) else one for one in made]
+        for name, made in lists.items()
+        if isinstance(made, list)
+    }
 
 
 @router.get("")

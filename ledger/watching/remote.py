@@ -28,6 +28,8 @@ from ledger.format.tiles import (
 from ledger.format.tree import leaf_hash
 from ledger.watching.witness import TIMEOUT_S, bounded
 
+# A log may give its entries to those alone who show an API key.
+_CLOSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 CHECKPOINT = "checkpoint"
 
 Get = Callable[[str, int], bytes]
@@ -129,6 +131,8 @@ def _over_http(prefix: str, http: httpx.Client) -> Get:
             with http.stream("GET", f"{prefix}/{path}", timeout=TIMEOUT_S) as response:
                 if response.status_code == HTTPStatus.NOT_FOUND:
                     raise NotFound(Problem("ledger.file_missing", "", {"path": path}))
+                if response.status_code in _CLOSED:
+                    raise Unavailable(Problem("ledger.source_closed", "", {"source": prefix}))
                 if response.status_code != HTTPStatus.OK:
                     raise Unavailable(Problem("ledger.source_unavailable", "", {"source": prefix}))
                 return bounded(response, limit)

@@ -85,3 +85,23 @@ def test_wrong_fields_are_named_in_the_request(api: Caller) -> None:
     early = {"discharged_on": "1999-01-01", "broken_g": 5}
     answer = api.post(FACILITY, f"/batches/{batch}/discharge", early)
     assert answer.json()["errors"][0]["code"] == "manifest.date_invalid"
+
+
+def test_lots_that_come_out_are_named_where_nobody_names_them(lite: Caller) -> None:
+    _, batch = poured(lite)
+    out = {"code": CODE, "state": "liquid", "mass_g": 400_000}
+    named = out | {"lot": uuid7(lite.furnished.home.clock()), "mass_g": 50_000}
+    body = {"discharged_on": lite.today, "outputs": [out, named], "residues": [out | {"mass_g": 9_000}]}
+
+    done = lite.did(lite.post(FACILITY, f"/batches/{batch}/discharge", body))
+
+    made = [one["lot"] for one in (*done["body"]["outputs"], *done["body"]["residues"])]
+    assert made[1] == named["lot"]
+    assert len(set(made)) == 3
+    shown = lite.did(lite.get(FACILITY, f"/batches/{batch}"), 200)
+    assert {one["lot"] for one in shown["outputs"]} == set(made)
+    _, other = poured(lite)
+    wrong = {"discharged_on": lite.today, "outputs": "all"}
+    problem(lite.post(FACILITY, f"/batches/{other}/discharge", wrong), 422, "manifest.field_invalid")
+    mixed = {"discharged_on": lite.today, "outputs": [out, 7]}
+    problem(lite.post(FACILITY, f"/batches/{other}/discharge", mixed), 422, "manifest.field_invalid")

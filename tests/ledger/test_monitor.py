@@ -4,7 +4,9 @@ import json
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import pytest
@@ -222,6 +224,25 @@ def test_tiles_that_do_not_lead_to_the_root_accuse_nobody(places: Places, monito
 def test_a_source_that_does_not_answer_is_named(monitor: Monitor, http: httpx.Client) -> None:
     found = monitor.follow([source("http://127.0.0.1:9", http)], now=START)
     assert codes(found) == ["source_unavailable"]
+
+
+class _Closed(BaseHTTPRequestHandler):
+    """A server that wants to know who asks."""
+
+    def do_GET(self) -> None:
+        self.send_error(401)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_source_that_asks_for_a_key_is_not_one_that_is_broken(monitor: Monitor, http: httpx.Client) -> None:
+    with HTTPServer(("127.0.0.1", 0), _Closed) as server:
+        answering = Thread(target=server.handle_request)
+        answering.start()
+        found = monitor.follow([source(f"http://127.0.0.1:{server.server_port}", http)], now=START)
+        answering.join()
+    assert codes(found) == ["source_closed"]
 
 
 def test_a_folder_is_a_source_too(monitor: Monitor, tmp_path: Path, http: httpx.Client) -> None:
