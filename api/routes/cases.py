@@ -6,7 +6,7 @@ What two parties sign is begun here by the first and signed by the second at `/a
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from sqlalchemy import RowMapping
 
 from api.acting import Done, act, begin, in_request
@@ -21,12 +21,11 @@ from api.schemas import PartialOut, ReceiptOut, partial, takes
 from ledger.errors import NotFound, Problem
 from ledger.format.event import Actor
 from ledger.storage.db import reading
-from ledger.storage.store import rows
 from ledger.writing.changes import Reads
+from manifest.body import MOST_G
 from manifest.cases import events as c
 from manifest.cases import rounds
 from manifest.cases.views import CONTEST, ENTERED_ACT
-from manifest.views import MANIFEST
 
 router = APIRouter(tags=["manifests"])
 
@@ -122,17 +121,13 @@ def _contest(row: RowMapping | None) -> dict[str, Any]:
 
 
 @router.get("/rounds/{round_id}/shares")
-def show_shares(round_id: str, round_net_g: int, read: ReadOnly) -> Json:
+def show_shares(round_id: str, round_net_g: Annotated[int, Query(ge=1, le=MOST_G)], read: ReadOnly) -> Json:
     """Show how a common ticket is divided over the lines of a round's manifests, to the gram."""
     with read() as view:
-        found = [
-            row
-            for row in rows(view.reader, MANIFEST, log=view.log, round=round_id)
-            if row["transferred_at"] is not None and view.owns(row["facility"])
-        ]
+        reads = Reads(view.reader, view.log)
+        found = [row for row in rounds.picked_up(reads, round_id) if view.owns(row["facility"])]
         if not found:
             raise NotFound(Problem("manifest.round_unknown", "", {"round": round_id}))
-        members = sorted(found, key=lambda row: str(row["manifest"]))
-        divided = rounds.shares(Reads(view.reader, view.log), members, round_net_g)
+        divided = rounds.shares(reads, found, round_net_g)
     items = [{"manifest": name, "line": line, "net_g": grams} for (name, line), grams in divided.items()]
     return Json({"round": round_id, "round_net_g": round_net_g, "items": items})

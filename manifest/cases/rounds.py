@@ -18,11 +18,15 @@ from manifest.vocabulary import Status
 _NOT_WEIGHED = {Status.REGISTERED, Status.IN_TRANSIT, Status.ARRIVED}
 
 
-def members(reads: Reads, registered: Registered) -> list[Row]:
-    """Return the manifests of a round that were picked up for this facility, in the order of their ids."""
-    rows = reads.rows(MANIFEST, round=registered.round)
-    good = [row for row in rows if row["facility"] == registered.facility and row["transferred_at"]]
-    return sorted(good, key=lambda row: str(row["manifest"]))
+def picked_up(reads: Reads, round_id: str) -> list[Row]:
+    """Return the manifests of a round that were picked up, in the order of their ids."""
+    rows = [row for row in reads.rows(MANIFEST, round=round_id) if row["transferred_at"]]
+    return sorted(rows, key=lambda row: str(row["manifest"]))
+
+
+def members(reads: Reads, round_id: str, facility: str) -> list[Row]:
+    """Return those that were picked up for this facility: what goes over one scale."""
+    return [row for row in picked_up(reads, round_id) if row["facility"] == facility]
 
 
 def shares(reads: Reads, rows: list[Row], round_net_g: int) -> dict[tuple[str, int], int]:
@@ -41,7 +45,7 @@ def joining(reads: Reads, registered: Registered) -> Iterator[Problem]:
     """Yield a problem when a load joins a round that went over the scale already."""
     if registered.round is None:
         return
-    if any(row["round_net_g"] is not None for row in members(reads, registered)):
+    if any(row["round_net_g"] is not None for row in members(reads, registered.round, registered.facility)):
         yield Problem("manifest.round_closed", "/body/leg")
 
 
@@ -52,7 +56,7 @@ def weighing(reads: Reads, before: Manifest, event: Weighed) -> Iterator[Problem
         if event.round_net_g is not None:
             yield Problem("manifest.round_missing", "/body/round_net_g")
         return
-    rows = members(reads, registered)
+    rows = members(reads, registered.round, registered.facility)
     others = [row for row in rows if row["manifest"] != before.id]
     weighed = [row for row in others if row["status"] not in _NOT_WEIGHED]
     if any(row["round_net_g"] != event.round_net_g for row in weighed):
