@@ -79,6 +79,7 @@ def test_nothing_of_a_code_is_kept_but_its_hash(lite: Caller) -> None:
     assert code.text not in str(row)
     assert code.text.replace("-", "") not in str(row)
     assert row["hash"] == hash_of(f"org:{owner}", code.text)
+    assert row["hash"] != hash_of("org:other", code.text), "a row moved to another party opens nothing"
     assert len({new_code("org:x", home.clock()).text for _ in range(50)}) == 50
 
 
