@@ -31,7 +31,7 @@ from manifest.reference import (
     default,
     normalise_code,
 )
-from manifest.reference_tables import read_rows, read_tables
+from manifest.reference_files import read_rows, read_tables
 
 LAST_OF_DISTRICTS = date(2025, 6, 30)
 FIRST_OF_COMMUNES = date(2025, 7, 1)
