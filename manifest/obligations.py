@@ -187,6 +187,27 @@ def settled(reads: Reads, before: Manifest, at: datetime) -> Iterator[Change]:
         yield Put(OBLIGATION, {"obligation": name}, {**changed, "settled_by": before.id})
 
 
+def recoded(reads: Reads, moved: Iterable[tuple[str, str, int]]) -> Iterator[Change]:
+    """Yield the rows of what is owed when grams of lots go over to new ones: old lot, new lot, grams.
+
+    Of a lot the grams that were never refused go over first, as they come to an end first.
+    """
+    for old, new, mass_g in moved:
+        free_g = max(under_way_g(reads, old) - owed_g(reads, old), 0)
+        left_g = max(mass_g - free_g, 0)
+        for part in reads.rows(OBLIGATION_LOT, lot=old):
+            row = reads.one(OBLIGATION, obligation=part["obligation"])
+            if row is None or row["state"] != ObligationState.RETURNED:
+                continue
+            over_g = min(part["grams"], left_g)
+            left_g -= over_g
+            if over_g:
+                name = {"obligation": part["obligation"]}
+                rest = {"grams": part["grams"] - over_g, "unexplained_g": part["unexplained_g"]}
+                yield Put(OBLIGATION_LOT, {**name, "lot": old}, rest)
+                yield Put(OBLIGATION_LOT, {**name, "lot": new}, {"grams": over_g, "unexplained_g": 0})
+
+
 def owed_g(reads: Reads, lot: str) -> int:
     """Return the grams of a lot that are owed after a refusal, of those that are under way: the last ones."""
     owed = 0

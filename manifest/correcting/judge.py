@@ -7,6 +7,7 @@ from ledger.errors import Problem
 from ledger.storage.db import Row
 from ledger.writing.changes import SEQ, Change, Insert, Put, Reads
 from ledger.writing.prepared import Act
+from manifest import obligations
 from manifest.body import Body
 from manifest.cases.planned import paper_number
 from manifest.consignment import Manifest
@@ -195,7 +196,8 @@ def _new_lots(
     old, new = before.line(proposed.line or 0), after.line(proposed.line or 0)
     assert old is not None, "rules have seen the line"
     assert new is not None, "a correction leaves the line"
-    draws: zip[tuple[Draw, Draw]] = zip(old.declared.lots, new.declared.lots, strict=True)
+    draws: list[tuple[Draw, Draw]] = list(zip(old.declared.lots, new.declared.lots, strict=True))
+    yield from obligations.recoded(reads, ((was.lot, now.lot, now.mass_g) for was, now in draws))
     for was, now in draws:
         row = reads.one(LOT, lot=was.lot)
         assert row is not None, "a line draws from lots that exist"

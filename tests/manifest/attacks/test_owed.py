@@ -2,9 +2,9 @@
 
 from manifest import events as e
 from manifest.obligation_views import OBLIGATION
-from manifest.vocabulary import Account, PermitKind
+from manifest.vocabulary import Account, CorrectedField, PermitKind
 from tests.manifest.cases.helpers import HALF, refuses
-from tests.world import GENERATOR, World, line
+from tests.world import GENERATOR, OTHER_CODE, World, line
 
 
 def back_home(world: World, lot: str, mass_g: int = HALF) -> str:
@@ -51,3 +51,17 @@ def test_a_manifest_that_has_lost_nothing_settles_what_it_names(world: World) ->
     world.register(line(mass_g=HALF, lots=drawn), settles=(name,)).hand_over().arrive()
     world.weigh(HALF).accept((HALF, 0)).treat(HALF).complete()
     assert owed(world, name)[1] == 0
+
+
+def test_what_is_owed_goes_over_to_the_lot_of_the_right_code(world: World) -> None:
+    world.add_permit(GENERATOR, kind=PermitKind.ENVIRONMENTAL, permit="permit:own")
+    lot, new = world.lot(HALF + 1), world.id()
+    name = back_home(world, lot)
+    drawn = (e.Draw(lot=lot, mass_g=HALF),)
+    world.register(line(mass_g=HALF, lots=drawn)).hand_over().arrive()
+    correction = world.propose(field=CorrectedField.CODE, code=OTHER_CODE, lots=(new,))
+    world.consent(correction)
+    world.self_treat(lot, 1, permit="permit:own")
+    assert owed(world, name) == ("returned", HALF - 1), "one gram of the old lot was owed, and has ended"
+    world.weigh(HALF).accept((HALF, 0)).treat(HALF)
+    assert owed(world, name) == ("ended", 0)

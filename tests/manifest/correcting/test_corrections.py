@@ -93,9 +93,13 @@ def test_nobody_approves_an_own_proposal_by_a_mandate_or_by_a_paper(world: World
     taken_down = e.CorrectionConsented(correction=correction, on_paper=by_hand(how=Entering.ASSISTED))
     assert refuses(world, lambda: world.act(taken_down, own_key, stream=world.manifest)) == expected
     by_carrier = (GENERATOR, Role.GENERATOR, CARRIER)
-    world.act(taken_down, by_carrier, stream=world.manifest)
+    assert refuses(world, lambda: world.act(taken_down, by_carrier, stream=world.manifest)) == [
+        ("manifest.helper_not_allowed", "/actors/0/kid")
+    ]
+    by_authority = (GENERATOR, Role.GENERATOR, AUTHORITY)
+    world.act(taken_down, by_authority, stream=world.manifest)
     row = world.row(CORRECTION)
-    assert (row["state"], row["voices"]) == ("taken", ",".join(sorted((CARRIER, FACILITY, GENERATOR))))
+    assert (row["state"], row["voices"]) == ("taken", ",".join(sorted((AUTHORITY, FACILITY, GENERATOR))))
 
 
 def test_one_voice_does_not_agree_twice(world: World) -> None:
