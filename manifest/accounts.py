@@ -8,6 +8,7 @@ from typing import TypeVar
 from manifest.vocabulary import SOURCES, Account, Grams, LotId, Reason
 
 K = TypeVar("K")
+_LOST = frozenset({Account.UNEXPLAINED, Account.TRACEABILITY_BREAK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,3 +110,8 @@ def spread(grams: int, shares: Sequence[tuple[K, int]]) -> list[tuple[K, Grams]]
     for index in by_remainder[: grams - sum(parts)]:
         parts[index] += 1
     return [(lot, Grams(part)) for (lot, _), part in zip(shares, parts, strict=True)]
+
+
+def loses(made: Iterable[Posting]) -> bool:
+    """Tell whether postings touch an account of grams of which nobody can say what became of them."""
+    return any(posting.account in _LOST for posting in made)

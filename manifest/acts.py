@@ -1,7 +1,6 @@
 """Judging the manifest's acts: load what the ledger says of it, apply the rules, say which rows follow."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import date
 
 from ledger.errors import Conflict, NotAllowed, NotFound, Problem, refuse
@@ -23,7 +22,7 @@ from manifest.cases.events import (
     Transshipped,
 )
 from manifest.claims import judge as claims
-from manifest.consignment import Happened, Manifest
+from manifest.consignment import Manifest
 from manifest.correcting import judge as correcting
 from manifest.correcting.process import line_of
 from manifest.events import (
@@ -63,16 +62,9 @@ def load(reads: Reads, manifest: str, reference: Reference) -> Manifest:
         then = lookups.reference_at(reads, reference, stored.seq)
         terms = _terms(reads, then, state, body, event, seq=stored.seq)
         by, late = event.actors[0].party, commuting.is_late(state, event)
-        after, made = step(state, body, event.occurred_at, by, terms, late=late)
-        state = _remembering(after, event, body, stored.envelope_hash, made)
+        at, named = event.occurred_at, stored.envelope_hash
+        state, _ = step(state, body, at, by, terms, late=late, envelope_hash=named)
     return state
-
-
-def _remembering(
-    after: Manifest, event: Event, body: Body, envelope_hash: str, made: Iterable[Posting]
-) -> Manifest:
-    done = Happened(envelope_hash, type(body), event.occurred_at, commuting.loses(made))
-    return replace(after, past=(*after.past, done))
 
 
 def read_stored(stored: StoredEntry) -> tuple[Event, Body]:
@@ -115,10 +107,11 @@ def judge_act(
     refuse(_left(reads, given, found))
     terms = _terms(reads, reference, before, body, event)
     by = event.actors[0].party
-    after, made = step(before, body, event.occurred_at, by, terms, late=late is not None)
+    at, named = event.occurred_at, given.envelope.hash
+    after, made = step(before, body, at, by, terms, late=late is not None, envelope_hash=named)
     if late is not None:
         refuse(_left(reads, given, [*commuting.unexplained(late, body, made)]))
-    reads.memo[event.stream] = _remembering(after, event, body, given.envelope.hash, made)
+    reads.memo[event.stream] = after
     act = rows.act_row(before, event, body, given.keys)
     corrected = correcting.rows(reads, before, after, given, body)
     owed = obligations.rows(reads, before, after, event.occurred_at)

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from ledger.errors import Conflict, Problem
 from ledger.format.event import Event
-from manifest.accounts import Posting
+from manifest.accounts import Posting, loses
 from manifest.body import Body
 from manifest.cases.events import (
     DisposalCertified,
@@ -36,9 +36,6 @@ from manifest.events import (
     Treated,
     Weighed,
 )
-from manifest.vocabulary import Account
-
-_LOST = frozenset({Account.UNEXPLAINED, Account.TRACEABILITY_BREAK})
 
 
 class When(StrEnum):
@@ -139,11 +136,6 @@ def unexplained(act: Late, body: Body, made: Iterable[Posting]) -> Iterator[Prob
     moved = next((one for one in act.since if one.event not in _OFFICE), None)
     if moved is not None and loses(made):
         yield _matters(body, moved)
-
-
-def loses(made: Iterable[Posting]) -> bool:
-    """Tell whether postings touch an account of grams of which nobody can say what became of them."""
-    return any(posting.account in _LOST for posting in made)
 
 
 def _matters(body: Body, since: Happened) -> Problem:

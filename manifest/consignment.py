@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
 from manifest.accounts import Posting, Slot
 from manifest.body import Body
@@ -65,8 +66,7 @@ class Part:
     made: tuple[Posting, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(NamedTuple):
     """An act as it stands in the stream: its envelope, its kind, its time.
 
     ``lost`` tells that grams of it went where nobody can say what became of them.

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from ledger.errors import Conflict, Problem, RuleBroken
 from manifest import quantity
-from manifest.accounts import Posting
+from manifest.accounts import Posting, loses
 from manifest.body import Body, Signed
 from manifest.cases import abroad, carriage, copies, second
 from manifest.cases.events import (
@@ -22,7 +22,7 @@ from manifest.cases.events import (
     StorageNotified,
     Transshipped,
 )
-from manifest.consignment import Leg, Line, Manifest
+from manifest.consignment import Happened, Leg, Line, Manifest
 from manifest.correcting import process as corrections
 from manifest.correcting.events import CorrectionRequested, CorrectionWithdrawn
 from manifest.events import (
@@ -114,13 +114,21 @@ def next_status(status: Status, event: type[Body], *, late: bool = False) -> Sta
 
 
 def step(
-    before: Manifest, event: Body, at: datetime, by: str, terms: Terms, *, late: bool = False
+    before: Manifest,
+    event: Body,
+    at: datetime,
+    by: str,
+    terms: Terms,
+    *,
+    late: bool = False,
+    envelope_hash: str | None = None,
 ) -> tuple[Manifest, tuple[Posting, ...]]:
     """Return the manifest after ``event`` and the postings of it.
 
     ``at`` is the attested time, ``by`` the party of the first actor; ``late`` tells that the act was signed
-    before others that are recorded already, and comes to what it would have come to before them. Raises
-    Conflict for a move outside the table and RuleBroken when the masses do not allow the act.
+    before others that are recorded already, and comes to what it would have come to before them. What comes
+    from the log brings its ``envelope_hash``, by which later acts may name it. Raises Conflict for a move
+    outside the table and RuleBroken when the masses do not allow the act.
     """
     status = next_status(before.status, type(event), late=late)
     on_paper = before.on_paper + (1 if isinstance(event, Signed) and event.on_paper else 0)
@@ -131,7 +139,10 @@ def step(
     after = replace(after, status=status, last_at=at, on_paper=on_paper)
     after = copies.delivered(before, after, event, at)
     after = _as_if_before(before, after, event) if late else after
-    return replace(after, held=MappingProxyType(held)), made
+    past = before.past
+    if envelope_hash is not None:
+        past = (*past, Happened(envelope_hash, type(event), at, loses(made)))
+    return replace(after, held=MappingProxyType(held), past=past), made
 
 
 def _as_if_before(before: Manifest, after: Manifest, event: Body) -> Manifest:
