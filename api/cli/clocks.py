@@ -15,11 +15,11 @@ from ledger.storage.db import Reader
 from ledger.writing.changes import Reads
 from manifest import wording
 from manifest.acts import find
-from manifest.clock_views import Watch, clocks
 from manifest.clocks import ClockKind
 from manifest.lookups import reference_at
 from manifest.reference import default
 from manifest.rejudge import compare
+from manifest.running_clocks import Watch, clocks
 from manifest.views import LOT, MANIFEST, ORGANISATION
 from manifest.vocabulary import local_date, local_noon
 

@@ -16,7 +16,7 @@ from ledger.writing.changes import Reads
 from manifest import wording
 from manifest.accounts import Slot
 from manifest.acts import find, read_stored
-from manifest.evidence_views import evidence
+from manifest.grading import evidence
 from manifest.reconcile.ratio import RatioTable, ratio
 from manifest.reconcile.scope import DIMENSIONS
 from manifest.reference import default

@@ -9,7 +9,7 @@ from api.deps import Now, ReadOnly
 from api.reading import Day
 from api.scope import View
 from ledger.writing.changes import Reads
-from manifest import clock_views, reference
+from manifest import reference, running_clocks
 from manifest.acts import find
 from manifest.classes import classify, produced
 from manifest.clocks import Clock, ClockKind
@@ -30,8 +30,8 @@ def list_clocks(
 ) -> Json:
     """List the clocks that run for you, the next one due first: who is told now, and the rule behind it."""
     with read() as view:
-        watch = clock_views.Watch(log=view.log, at=now, parties=_whose(view), most=limit)
-        found = clock_views.clocks(view.reader, reference.default(), watch)
+        watch = running_clocks.Watch(log=view.log, at=now, parties=_whose(view), most=limit)
+        found = running_clocks.clocks(view.reader, reference.default(), watch)
     items = [_clock(one) for one in found if kind is None or one.kind is kind]
     return Json({"at": now, "count": len(items), "items": items})
 

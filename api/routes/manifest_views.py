@@ -20,7 +20,7 @@ from manifest import reference
 from manifest.acts import find, read_stored
 from manifest.cases.views import COPY
 from manifest.consignment import Manifest
-from manifest.evidence_views import evidence
+from manifest.grading import evidence
 from manifest.views import ACT, MANIFEST, MANIFEST_LINE, MANIFEST_PARTY, PDF
 from manifest.vocabulary import Status, local_noon
 

@@ -8,7 +8,7 @@ from manifest import events as e
 from manifest.body import Body
 from manifest.cases.parts import Listed
 from manifest.evidence import Grade
-from manifest.evidence_views import evidence
+from manifest.grading import evidence
 from manifest.lots import events as lots
 from manifest.register import events as r
 from manifest.register import parties as p

@@ -7,8 +7,8 @@ from manifest import events as e
 from manifest import reference
 from manifest.cases.events import CopiesDelivered
 from manifest.cases.views import COPY
-from manifest.clock_views import Watch, clocks, of_manifest
 from manifest.clocks import ClockKind
+from manifest.running_clocks import Watch, clocks, of_manifest
 from manifest.views import MANIFEST
 from manifest.vocabulary import CopyMeans, Role
 from tests.manifest.cases.helpers import HALF, HASH, by, on_paper, refuses

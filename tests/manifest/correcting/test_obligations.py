@@ -7,9 +7,9 @@ import pytest
 from ledger.storage.db import reading
 from manifest import events as e
 from manifest import reference
-from manifest.clock_views import Watch, clocks
 from manifest.clocks import ClockKind, ClockState
 from manifest.obligation_views import OBLIGATION, OBLIGATION_LOT
+from manifest.running_clocks import Watch, clocks
 from manifest.views import LOT
 from manifest.vocabulary import CorrectedField, PermitKind
 from tests.manifest.cases.helpers import refuses

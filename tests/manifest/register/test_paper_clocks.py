@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from ledger.storage.db import reading
-from manifest.clock_views import Watch, clocks
 from manifest.clocks import ClockKind
 from manifest.reference import default
 from manifest.register import documents as d
+from manifest.running_clocks import Watch, clocks
 from tests.manifest.register.entries import AS_GENERATOR, enter
 from tests.world import FACILITY, GENERATOR, RIVAL, World
 

@@ -500,7 +500,7 @@ _FIGURES = (
     ),
     Mutant(
         "a load on the road is warned of by the clock of its arrival",
-        "clock_views.py",
+        "running_clocks.py",
         '(ClockKind.TREATMENT, "transferred_at",',
         '(ClockKind.TREATMENT, "arrived_at",',
         ("test_clocks.py",),
@@ -508,7 +508,7 @@ _FIGURES = (
     ),
     Mutant(
         "a notice of storage ends the clock of treatment",
-        "clock_views.py",
+        "running_clocks.py",
         '(ClockKind.TREATMENT, "transferred_at", ("completed_at",)),',
         '(ClockKind.TREATMENT, "transferred_at", ("completed_at", "storage_notified_at")),',
         ("test_clocks.py", "cases/test_hospitals_and_notices.py"),
