@@ -269,23 +269,23 @@ def test_letters_are_written_once_to_each_and_again_only_when_asked(place: Path,
         assert len(pdf.pages) == 1
 
 
-def test_a_letter_whose_code_was_not_kept_is_written_anew(
-    place: Path, started: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("step", ["write_secret", "keep_code"])
+def test_a_letter_and_its_code_are_there_together_or_written_anew(
+    place: Path, started: str, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     def dies(*_: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("api.firstrun.letters.keep_code", dies)
-        assert isinstance(
-            run("roster", "letters", "--out", place / "letters").exception, KeyboardInterrupt | SystemExit
-        )
+        patch.setattr(f"api.firstrun.letters.{step}", dies)
+        done = run("roster", "letters", "--out", place / "letters")
+        assert isinstance(done.exception, KeyboardInterrupt | SystemExit)
     home = open_home(Settings())
     with reading(home.engine) as reader:
-        assert reader.execute(select(INVITATION)).all() == []
+        assert reader.execute(select(INVITATION)).all() == [], "no open code without its letter"
     home.close()
-    done = told(run("roster", "letters", "--out", place / "letters", "--json"))
-    assert f"org:{started}" in {one["party"] for one in done["letters"]}
+    again = told(run("roster", "letters", "--out", place / "letters", "--json"))
+    assert f"org:{started}" in {one["party"] for one in again["letters"]}
 
 
 def test_the_roster_commands_say_what_became_of_each_row(place: Path, started: str) -> None:

@@ -158,6 +158,19 @@ def test_what_was_changed_since_by_an_entry_stays_and_the_old_roster_does_no_har
     assert row["name"] == "Tên mới"
 
 
+def test_a_site_that_was_put_right_since_is_not_taken_back(lite: Caller) -> None:
+    home, code = lite.furnished.home, tax_code()
+    data = roster(organisation(code), site(code))
+    import_roster(home, data)
+    right = {name: value for name, value in site(code).items() if name not in {"line", "organisation"}}
+    right |= {"site": f"site:{code}", "party": f"org:{code}", "address": "Lô B2"}
+    lite.did(lite.post(AUTHORITY, "/sites", right))
+    size = lite.size
+    done = import_roster(home, data)
+    assert (done.unchanged, refused(done)) == ([2, 3], [])
+    assert lite.size == size
+
+
 def test_an_interrupted_import_goes_on_where_it_stopped(lite: Caller) -> None:
     home = lite.furnished.home
     codes = [tax_code() for _ in range(4)]
