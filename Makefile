@@ -3,7 +3,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 STAMP := .venv/.stamp
 
-.PHONY: help demo serve test check format lint types contracts model drills crash worlds bench docs update-golden lock clean
+.PHONY: help demo serve test check format lint types contracts model drills crash worlds bench bulk histories docs update-golden lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -68,7 +68,13 @@ worlds: $(STAMP) ## lead many worlds of waste through every case, on both databa
 	@$(PY) -m tests.manifest.worlds.run --examples $(or $(EXAMPLES),100) --steps $(or $(STEPS),100)
 
 bench: $(STAMP) ## measure the ledger on this machine and keep the report
-	@$(BIN)/ctnh bench ledger > bench/report.json; $(PY) -m bench.report bench/report.json
+	@$(BIN)/ctnh bench ledger > bench/report.json; $(PY) -m bench.report bench/report.json bench/histories.json
+
+bulk: $(STAMP) ## load so many manifests into var/bulk/, once (SIZE=n ON=sqlite or postgresql)
+	@$(PY) -m bench.bulk $(or $(ON),sqlite) $(or $(SIZE),12000)
+
+histories: $(STAMP) ## measure opening manifests at growing sizes and keep the report (SIZES="n m …")
+	@$(BIN)/ctnh bench histories $(SIZES:%=--size %) > bench/histories.json; $(PY) -m bench.report bench/report.json bench/histories.json
 
 mutation: $(STAMP) ## change the proof and chain code one thing at a time: the tests must notice (long)
 	@$(PY) -m tests.mutation.run; code=$$?; $(PY) -m tests.mutation.report; exit $$code

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench.report_histories import section
+
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 _ABOUT_PROFILES = (
     "Shares of the time that a function takes itself, under the profiler, which slows calls in Python\n"
@@ -13,8 +15,8 @@ _ABOUT_PROFILES = (
 _YES_NO = {True: "yes", False: "no", None: ""}
 
 
-def document(found: dict[str, Any]) -> str:
-    """Return the document's text."""
+def document(found: dict[str, Any], histories: dict[str, Any] | None = None) -> str:
+    """Return the document's text: the ledger's figures, then those of opening manifests."""
     machine = found["calibration"]
     sync, after = machine["fdatasync_ms"], machine["after"]
     measured_on = (
@@ -48,6 +50,7 @@ def document(found: dict[str, Any]) -> str:
         shares = "; ".join(f"{one['where']} {one['percent']} %" for one in profile["shares"])
         lines.append(f"- **{profile['name']}**: {shares}")
     lines += ["", *(f"Not measured: {reason}." for reason in found["skipped"])]
+    lines += [] if histories is None else section(histories)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -66,5 +69,5 @@ def _number(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    report = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    DOCUMENT.write_text(document(report), encoding="utf-8")
+    reports = [json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]]
+    DOCUMENT.write_text(document(*reports), encoding="utf-8")

@@ -63,7 +63,7 @@ def list_obligations(read: ReadOnly, state: ObligationState | None = None, limit
     """List refused waste that is still owed, or that of one state, the newest first."""
     with read() as view:
         found = _list(view, OBLIGATION, OBLIGATION.c.state, state, limit, open_=state is None)
-        items = [_obligation(view, row) for row in found]
+        items = _obligations(view, found)
     return Json({"items": items})
 
 
@@ -82,7 +82,7 @@ def show_obligations(manifest: str, read: ReadOnly) -> Json:
     """Show what was refused of a manifest, where it is, and what of it is still owed."""
     with read() as view:
         view.manifest(manifest)
-        items = [_obligation(view, row) for row in _of(view, OBLIGATION, manifest)]
+        items = _obligations(view, _of(view, OBLIGATION, manifest))
     return Json({"items": items})
 
 
@@ -126,10 +126,13 @@ def _correction(view: View, row: Row) -> dict[str, Any]:
     }
 
 
-def _obligation(view: View, row: Row) -> dict[str, Any]:
+def _obligations(view: View, found: list[Row]) -> list[dict[str, Any]]:
+    """Return obligations as they are shown, each with what of it is left in which lot."""
     lots = OBLIGATION_LOT.c
-    query = select(lots.lot, lots.grams).where(
-        lots.log == view.log, lots.obligation == row["obligation"], lots.grams > 0
+    query = select(lots.obligation, lots.lot, lots.grams).where(
+        lots.log == view.log, lots.obligation.in_([row["obligation"] for row in found]), lots.grams > 0
     )
-    found = view.reader.execute(query.order_by(lots.lot)).mappings()
-    return shown(row) | {"lots": [dict(one) for one in found]}
+    left: dict[str, list[dict[str, Any]]] = {}
+    for one in view.reader.execute(query.order_by(lots.obligation, lots.lot)):
+        left.setdefault(one.obligation, []).append({"lot": one.lot, "grams": one.grams})
+    return [shown(row) | {"lots": left.get(row["obligation"], [])} for row in found]

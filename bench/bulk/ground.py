@@ -29,6 +29,7 @@ from ledger.format.signature import KeySigner
 from manifest.body import Body
 from manifest.events import read_body
 from manifest.register import events as r
+from manifest.register.log import KeyRegistered
 from manifest.text import tax_code_of
 from manifest.vocabulary import Role
 
@@ -213,7 +214,7 @@ class _Player:
             key = key_fields(signer.public_key, party=step.party, custody="device")
             holder = Signing(step.party, Role.HOLDER, signer)
             self._record(
-                r.KeyRegistered(key=key), [holder, self._signing(step.sponsor)], step, f"key:{signer.kid}"
+                KeyRegistered(key=key), [holder, self._signing(step.sponsor)], step, f"key:{signer.kid}"
             )
         else:
             self._record(step.body, [self._signing(by) for by in step.by], step, step.stream)
