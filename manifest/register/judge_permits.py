@@ -84,6 +84,10 @@ def _amended(
     if (body.lines, body.vehicles, body.valid_to) == (None, None, None):
         problems.append(Problem("manifest.nothing_changes", "/body"))
     problems += entering.period(body)
+    if not confirmed and body.valid_to is not None and body.valid_to > permit["valid_to"]:
+        # Its last day may be that of a withdrawal: the holder's own word brings nothing back.
+        facts = {"valid_to": permit["valid_to"].isoformat()}
+        problems.append(Problem("manifest.permit_not_valid", "/body/valid_to", facts))
     problems += _lines(body.lines or (), reference, body.valid_from)
     problems += _plates(body.vehicles or ())
     lines, vehicles = (reads.rows(table, permit=body.permit) for table in (PERMIT_LINE, PERMIT_VEHICLE))

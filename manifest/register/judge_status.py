@@ -62,7 +62,8 @@ def _ended(
     problems = []
     point = body.register is Register.COLLECTION_POINT and actor.role == Role.OPERATOR
     if not entering.by_authority(event):
-        if not point and actor.party not in entering.owners(body.register, [row]):
+        adverse = body.register is Register.CERTIFICATE and row["confirmed"] and not row["below_threshold"]
+        if adverse or (not point and actor.party not in entering.owners(body.register, [row])):
             problems.append(Problem("manifest.not_your_document", "/body/entry"))
         # Only an authority may say that something had ended before.
         problems += rules.dates("/body/last_day", body.last_day, earliest=today, latest=date.max)

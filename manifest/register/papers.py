@@ -93,6 +93,10 @@ def certificate_for(reads: Reads, party: str, site: str, code: str, on: date) ->
     newest = max(rows, key=lambda row: (row["sampled_on"], row["seq"]), default=None)
     if newest is None or not newest["below_threshold"]:
         return None
+    confirmed = [row for row in rows if row["confirmed"]]
+    last = max(confirmed, key=lambda row: (row["sampled_on"], row["seq"]), default=newest)
+    if not last["below_threshold"]:
+        return None  # what an authority has found the holder's own word does not silence
     names = ("certificate", "process", "sampled_on", "valid_from", "valid_to", "document_sha256", "confirmed")
     return Certificate(**{name: newest[name] for name in names})
 

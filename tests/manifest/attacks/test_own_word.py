@@ -1,6 +1,7 @@
 """What a party ends on its own word alone is told, whichever paper of its own it names."""
 
 from datetime import date
+from functools import partial
 from typing import Any
 
 from ledger.storage.db import reading
@@ -9,9 +10,10 @@ from manifest.register import events as r
 from manifest.register import parties as p
 from manifest.register.resting import resting
 from manifest.vocabulary import Account, CorrectedField, PermitKind, Register
+from tests.manifest.cases.helpers import refuses
 from tests.manifest.cases.test_second import accepted, forward, receive, treat_second
 from tests.manifest.lots.plant import Plant
-from tests.manifest.lots.test_declassification import TESTED, declassify
+from tests.manifest.lots.test_declassification import TESTED, certify, declassify
 from tests.manifest.register.entries import AS_FACILITY, AS_GENERATOR, AS_SECOND, HASH, enter
 from tests.world import CODE, FACILITY, GENERATOR, OTHER_CODE, OTHER_FACILITY, RIVAL, TONNE, Who, World
 
@@ -91,3 +93,27 @@ def test_what_ends_as_a_child_lot_rests_on_the_permit_it_ended_under(world: Worl
     plant.treat_lot(child, 40 * KG)
     expected = {Register.PERMIT: 60 * KG}
     assert told(world, Account.TREATED_SERVICE) == (100 * KG, 60 * KG, expected)
+
+
+def test_a_holder_does_not_bring_back_a_permit_that_was_withdrawn(world: World) -> None:
+    enter(world, p.EntryEnded, entry="permit:facility", last_day=date(2025, 4, 1))
+    amended: dict[str, Any] = {"valid_from": date(2025, 4, 2), "valid_to": date(2030, 1, 1)}
+    assert refuses(world, partial(enter, world, d.PermitAmended, who=AS_FACILITY, **amended)) == [
+        ("manifest.permit_not_valid", "/body/valid_to")
+    ]
+    enter(world, d.PermitAmended, **amended)
+
+
+def test_what_an_authority_has_found_hazardous_no_own_word_makes_ordinary(world: World) -> None:
+    lot, today = world.lot(100 * KG, code=TESTED), world.today
+    adverse = certify(world, below_threshold=False)
+    own: dict[str, Any] = {"code": TESTED, "sampled_on": today, "valid_from": today}
+    enter(world, d.CertificateIssued, who=AS_GENERATOR, **own)
+    refused = [("manifest.certificate_does_not_cover", "/body/certificate")]
+    assert refuses(world, partial(declassify, world, lot, "certificate:1", 1)) == refused
+    end: dict[str, Any] = {"register": Register.CERTIFICATE, "entry": adverse, "last_day": today}
+    assert refuses(world, partial(enter, world, p.EntryEnded, who=AS_GENERATOR, **end)) == [
+        ("manifest.not_your_document", "/body/entry")
+    ]
+    second = certify(world)
+    declassify(world, lot, second, 1)
