@@ -149,6 +149,7 @@ LISTS: dict[str, tuple[str, ...]] = {
         "more_findings",
         "progress_story",
         "progress_documents",
+        "first_run_no_day",
         "start_title",
         "start_told",
         "start_reference",

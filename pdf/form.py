@@ -223,7 +223,7 @@ def qr_text(sheet: Sheet) -> str:
 
 def stamp_lines(stamp: Stamp, signed_at: datetime, level_text: str) -> tuple[str, ...]:
     """Return the text of a visible mark: signer, organisation, time in Vietnam, kind of signature."""
-    moment = signed_at.astimezone(VIETNAM).isoformat(timespec="seconds")
+    moment = f"{signed_at.astimezone(VIETNAM):%H:%M:%S %d/%m/%Y}"
     return (clean(stamp.signer), clean(stamp.organization), moment, clean(level_text))
 
 

@@ -29,7 +29,8 @@ def leading_text(run: Run, language: wording.Language = "vi") -> str:
 
 def said_of(stage: Stage, language: wording.Language = "vi") -> str:
     """Return the sentence of a step with its figures."""
-    return wording.text(f"first_run_{stage.step}", stage.facts, language)
+    facts = {"date": wording.text("first_run_no_day", {}, language)} | dict(stage.facts)
+    return wording.text(f"first_run_{stage.step}", facts, language)
 
 
 def todo(stage: Stage, language: wording.Language = "vi") -> str:

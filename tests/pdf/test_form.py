@@ -112,7 +112,7 @@ def test_qr_holds_address_and_data_hash_in_the_fragment() -> None:
 
 def test_stamp_states_vietnamese_time_and_kind() -> None:
     said = stamp_lines(Stamp(signer="Lê A", organization="Công ty B"), NOW, "Xác nhận điện tử")
-    assert said == ("Lê A", "Công ty B", "2026-11-23T18:33:15+07:00", "Xác nhận điện tử")
+    assert said == ("Lê A", "Công ty B", "18:33:15 23/11/2026", "Xác nhận điện tử")
 
 
 def test_an_unknown_edition_is_refused() -> None:

@@ -10,6 +10,7 @@ from api.firstrun.leading import RULE, leading_from
 from api.firstrun.steps import Facts, State, Step, run_of
 from api.firstrun.words import as_json, leading_text, said_of, todo
 from manifest.reference import Rule, default
+from manifest.wording import languages
 
 TODAY = date(2026, 11, 25)
 NOTHING = Facts(
@@ -115,3 +116,9 @@ APRIL, MAY, JUNE = date(2027, 4, 1), date(2027, 5, 1), date(2027, 6, 1)
 )
 def test_the_day_is_the_first_of_the_time_without_end(rules: list[Rule], day: date | None) -> None:
     assert leading_from(default().with_rules(rules)) == day
+
+
+def test_the_sentence_of_a_step_leaves_no_gap_before_there_is_a_day() -> None:
+    for language in languages():
+        said = [said_of(stage, language) for stage in run_of(NOTHING).stages]
+        assert not [sentence for sentence in said if "…" in sentence]
