@@ -22,7 +22,7 @@ from ledger.format.stamp import MAX_ANSWER_BYTES, Stamp, accept, check_token, qu
 from ledger.publishing.anchor import ANCHORS, anchored
 from ledger.storage.db import reading, writing
 from ledger.storage.store import ANCHOR, CHECKPOINT, ENTRY, STREAM, one, rows, stream_events
-from manifest.register.events import CheckpointAnchored
+from manifest.register.log import CheckpointAnchored
 from manifest.vocabulary import local_date
 
 EVERY = timedelta(days=1)

@@ -18,7 +18,7 @@ from ledger.storage.db import Writer, reading, writing
 from ledger.storage.predecessor import Predecessor, next_origin
 from ledger.writing.writer import Ledger
 from manifest import reference
-from manifest.register.events import LogOpened
+from manifest.register.log import LogOpened
 from manifest.replay import moved_row, rebuild
 from manifest.service import Judge
 

@@ -18,7 +18,7 @@ from ledger.personal.vault import find_secrets
 from ledger.storage.db import reading
 from ledger.storage.store import entry_at
 from ledger.writing.writer import Recorded
-from manifest.register.events import PersonalErased
+from manifest.register.log import PersonalErased
 
 
 def request_erasure(desk: Desk, given: Given) -> list[Done]:

@@ -38,7 +38,7 @@ from ledger.storage.predecessor import newest
 from ledger.storage.store import HEAD, LOG, log_number, one, rows
 from ledger.writing.writer import Ledger
 from manifest import reference
-from manifest.register.events import EditionAdopted, KeyRegistered, LogOpened
+from manifest.register.log import EditionAdopted, KeyRegistered, LogOpened
 from manifest.service import Judge
 from manifest.vocabulary import Role
 from pdf.ca import CertificateAuthority

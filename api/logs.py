@@ -20,7 +20,7 @@ from ledger.publishing.publisher import last_checkpoint, publish
 from ledger.storage.db import reading
 from ledger.storage.store import HEAD, one
 from ledger.writing.writer import Ledger
-from manifest.register.events import KeyRegistered
+from manifest.register.log import KeyRegistered
 from manifest.vocabulary import Role
 
 NotePrivate = ed25519.Ed25519PrivateKey | mldsa.MLDSA44PrivateKey

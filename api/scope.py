@@ -22,15 +22,25 @@ from manifest.events import GENERATION_EVENTS, MANIFEST_EVENTS, PdfIssued, Regis
 from manifest.lots.events import BATCH_EVENTS
 from manifest.lots.views import BATCH
 from manifest.register import documents, parties, places
-from manifest.register import events as register
 from manifest.register.entering import KEPT, owners
+from manifest.register.log import (
+    EditionAdopted,
+    GuardAdopted,
+    KeyRegistered,
+    KeyRevoked,
+    KeyRotated,
+    LogKeyAdded,
+    LogKeyRetired,
+    LogOpened,
+    RuleSet,
+)
 from manifest.views import LOT, MANDATE, MANIFEST, MANIFEST_PARTY
 from manifest.vocabulary import Register, local_date
 
 _OPEN = {
-    register.LogOpened.kind, register.KeyRegistered.kind, register.KeyRotated.kind, register.KeyRevoked.kind,
-    register.EditionAdopted.kind, register.RuleSet.kind, register.GuardAdopted.kind,
-    register.LogKeyAdded.kind, register.LogKeyRetired.kind,
+    LogOpened.kind, KeyRegistered.kind, KeyRotated.kind, KeyRevoked.kind,
+    EditionAdopted.kind, RuleSet.kind, GuardAdopted.kind,
+    LogKeyAdded.kind, LogKeyRetired.kind,
     places.ZoneRegistered.kind, places.ZoneChanged.kind, places.ZoneAssessed.kind,
     places.CollectionPointOpened.kind,
 }  # fmt: skip

@@ -41,6 +41,19 @@ from manifest.lots import events as lots
 from manifest.outages.events import BlanksIssued, IncidentRecorded
 from manifest.register import documents, parties, places
 from manifest.register import events as register
+from manifest.register.log import (
+    CheckpointAnchored,
+    EditionAdopted,
+    GuardAdopted,
+    KeyRegistered,
+    KeyRevoked,
+    KeyRotated,
+    LogKeyAdded,
+    LogKeyRetired,
+    LogOpened,
+    PersonalErased,
+    RuleSet,
+)
 from manifest.register.lookups import mandated, organisation
 from manifest.vocabulary import Role, local_date
 
@@ -63,12 +76,12 @@ _HOLDER = _one_of(Role.HOLDER)
 
 # Kind of event -> the roles that each of its actors may have, in their order.
 SIGNERS: dict[str, tuple[Roles, ...]] = {
-    register.LogOpened.kind: (_OPERATOR, _OPERATOR),
-    register.KeyRegistered.kind: (_HOLDER, _ANYONE),
-    register.KeyRotated.kind: (_HOLDER, _HOLDER),
-    register.KeyRevoked.kind: (_ANYONE | _HOLDER,),
-    register.EditionAdopted.kind: (_OPERATOR, _OPERATOR),
-    register.RuleSet.kind: (_OPERATOR, _OPERATOR),
+    LogOpened.kind: (_OPERATOR, _OPERATOR),
+    KeyRegistered.kind: (_HOLDER, _ANYONE),
+    KeyRotated.kind: (_HOLDER, _HOLDER),
+    KeyRevoked.kind: (_ANYONE | _HOLDER,),
+    EditionAdopted.kind: (_OPERATOR, _OPERATOR),
+    RuleSet.kind: (_OPERATOR, _OPERATOR),
     register.OrganisationRegistered.kind: (_REGISTRAR,),
     register.OrganisationAdmitted.kind: (_REGISTRAR,),
     register.SiteRegistered.kind: (_REGISTRAR,),
@@ -78,11 +91,11 @@ SIGNERS: dict[str, tuple[Roles, ...]] = {
     register.MandateRevoked.kind: (_PARTY,),
     register.NumbersAllocated.kind: (_REGISTRAR,),
     register.PlanDeclared.kind: (_GENERATOR,),
-    register.CheckpointAnchored.kind: (_one_of(Role.SERVICE),),
-    register.GuardAdopted.kind: (_OPERATOR,),
-    register.LogKeyAdded.kind: (_OPERATOR, _OPERATOR),
-    register.LogKeyRetired.kind: (_OPERATOR, _OPERATOR),
-    register.PersonalErased.kind: (_REGISTRAR,),
+    CheckpointAnchored.kind: (_one_of(Role.SERVICE),),
+    GuardAdopted.kind: (_OPERATOR,),
+    LogKeyAdded.kind: (_OPERATOR, _OPERATOR),
+    LogKeyRetired.kind: (_OPERATOR, _OPERATOR),
+    PersonalErased.kind: (_REGISTRAR,),
     parties.OrganisationChanged.kind: (_REGISTRAR,),
     parties.EntryConfirmed.kind: (_AUTHORITY,),
     parties.EntryEnded.kind: (_PARTY | _REGISTRAR,),

@@ -42,6 +42,7 @@ from manifest.parts import (
 )
 from manifest.register.documents import DOCUMENT_EVENTS
 from manifest.register.events import REGISTER_EVENTS
+from manifest.register.log import LOG_EVENTS
 from manifest.register.parties import PARTY_EVENTS
 from manifest.register.places import PLACE_EVENTS
 from manifest.vocabulary import Document, Instrument, VehicleKind
@@ -211,7 +212,7 @@ MANIFEST_EVENTS: tuple[type[Body], ...] = (
     *CORRECTING_EVENTS, *CASE_EVENTS,
 )  # fmt: skip
 _ALL: tuple[type[Body], ...] = (
-    *MANIFEST_EVENTS, *GENERATION_EVENTS, *BATCH_EVENTS, *REGISTER_EVENTS, *PARTY_EVENTS,
+    *MANIFEST_EVENTS, *GENERATION_EVENTS, *BATCH_EVENTS, *LOG_EVENTS, *REGISTER_EVENTS, *PARTY_EVENTS,
     *PLACE_EVENTS, *DOCUMENT_EVENTS, *CLAIM_EVENTS, *OUTAGE_EVENTS, Contested,
     ContestSettled, PdfIssued,
 )  # fmt: skip

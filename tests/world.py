@@ -30,6 +30,7 @@ from manifest import events as e
 from manifest import reference
 from manifest.body import Body
 from manifest.register import events as r
+from manifest.register.log import EditionAdopted, KeyRegistered, KeyRevoked, KeyRotated, LogOpened
 from manifest.service import Judge
 from manifest.text import tax_code_of
 from manifest.views import BALANCE
@@ -160,7 +161,7 @@ class World:
         roots = ("org:operator", "root-2")
         fields = [key_fields(key_of(name).public_key, party=OPERATOR, custody="device") for name in roots]
         edition = reference.default().edition
-        opened = r.LogOpened(
+        opened = LogOpened(
             format=1,
             operator="Đơn vị vận hành sổ cái (giả định)",
             log_keys=(str(log_signer().key),),
@@ -169,7 +170,7 @@ class World:
         )
         both: list[Who] = [(OPERATOR, Role.OPERATOR), (OPERATOR, Role.OPERATOR, "root-2")]
         self.act(opened, *both, stream="log")
-        adopted = r.EditionAdopted(name=edition.name, sha256=edition.sha256, files=dict(edition.files))
+        adopted = EditionAdopted(name=edition.name, sha256=edition.sha256, files=dict(edition.files))
         self.act(adopted, *both, stream="reference")
         self.add_key("service", OPERATOR, custody="service")
 
@@ -200,7 +201,7 @@ class World:
         fields = key_fields(key_of(name).public_key, party=party, custody=custody)
         role = Role.OPERATOR if sponsor == OPERATOR else Role.AUTHORITY
         return self.act(
-            r.KeyRegistered(key=fields),
+            KeyRegistered(key=fields),
             (party, "holder", name),
             (sponsor, role),
             stream=f"key:{fields['kid']}",
@@ -453,7 +454,7 @@ class World:
         """Put a new key in the place of an old one."""
         kid = key_of(old).kid
         fields = key_fields(key_of(new).public_key, party=party, custody=custody)
-        body = r.KeyRotated(kid=kid, key=fields)
+        body = KeyRotated(kid=kid, key=fields)
         both: list[Who] = [(party, Role.HOLDER, old), (party, Role.HOLDER, new)]
         self.act(body, *both, stream=f"key:{kid}")
         return self
@@ -461,7 +462,7 @@ class World:
     def revoke_key(self, name: str, by: Who = (OPERATOR, Role.OPERATOR)) -> Self:
         """End a key."""
         kid = key_of(name).kid
-        self.act(r.KeyRevoked(kid=kid, reason="Mất thiết bị"), by, stream=f"key:{kid}")
+        self.act(KeyRevoked(kid=kid, reason="Mất thiết bị"), by, stream=f"key:{kid}")
         return self
 
     def rows(self, table: Table, **equal: Any) -> list[Row]:

@@ -24,7 +24,7 @@ from ledger.watching.mirror import suffix
 from ledger.watching.remote import source
 from ledger.watching.witness import TIMEOUT_S
 from manifest import wording
-from manifest.register.events import GuardAdopted
+from manifest.register.log import GuardAdopted
 
 guard = typer.Typer(help="The guard: what the signer remembers of what it signed.", no_args_is_help=True)
 ADOPTABLE = {"ledger.guard_missing", "ledger.guard_behind"}

@@ -14,7 +14,7 @@ from ledger.writing.changes import Reads
 from ledger.writing.writer import Recorded
 from manifest.lookups import reference_at
 from manifest.reference import Reference, default
-from manifest.register.events import RuleSet
+from manifest.register.log import RuleSet
 
 RULE: Final = "electronic_record_leading"
 SOURCE: Final = "Quyết định của đơn vị vận hành"

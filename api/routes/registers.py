@@ -20,6 +20,7 @@ from ledger.storage.store import one
 from manifest.body import Body
 from manifest.register import documents, parties, places
 from manifest.register import events as r
+from manifest.register.log import KeyRegistered, KeyRevoked
 from manifest.views import ORGANISATION
 from manifest.vocabulary import Role
 from manifest.wording import label
@@ -103,7 +104,7 @@ for _one in (
     _Entering("/mandates/{mandate:path}/revocation", r.MandateRevoked, "End a mandate of yours.", "mandate"),
     _Entering("/number-blocks", r.NumbersAllocated, "Allocate manifest numbers (operator or authority)."),
     _Entering("/plans", r.PlanDeclared, "Declare what a site of yours expects to generate in a year."),
-    _Entering("/keys/{kid}/revocation", r.KeyRevoked, "End a key, of your own or as registrar.", "kid"),
+    _Entering("/keys/{kid}/revocation", KeyRevoked, "End a key, of your own or as registrar.", "kid"),
     _Entering(
         "/organisations/{party:path}/changes",
         parties.OrganisationChanged,
@@ -194,5 +195,5 @@ def _sponsor(desk: Desk, party: str) -> Signing:
         signer = desk.home.custody.of_party(reader, desk.access.party).signer
         if desk.access.sees_all:
             return Signing(desk.access.party, Role.AUTHORITY, signer)
-        kind = r.KeyRegistered.kind
+        kind = KeyRegistered.kind
         return Signing(party, role_in(desk, reader, kind, party=party, stream="", place=1), signer)

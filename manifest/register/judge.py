@@ -20,6 +20,19 @@ from manifest.register import (
 from manifest.register import parties as p
 from manifest.register import places as q
 from manifest.register.entering import Judges
+from manifest.register.log import (
+    CheckpointAnchored,
+    EditionAdopted,
+    GuardAdopted,
+    KeyRegistered,
+    KeyRevoked,
+    KeyRotated,
+    LogKeyAdded,
+    LogKeyRetired,
+    LogOpened,
+    PersonalErased,
+    RuleSet,
+)
 
 _JUDGES: Judges = {
     **judge_log.JUDGES,
@@ -40,13 +53,13 @@ def judge(
 
 
 _FIXED: dict[type[Body], str] = {
-    e.LogOpened: "log",
-    e.GuardAdopted: "log",
-    e.LogKeyAdded: "log",
-    e.LogKeyRetired: "log",
-    e.EditionAdopted: "reference",
-    e.CheckpointAnchored: "anchors",
-    e.PersonalErased: erasure.STREAM,
+    LogOpened: "log",
+    GuardAdopted: "log",
+    LogKeyAdded: "log",
+    LogKeyRetired: "log",
+    EditionAdopted: "reference",
+    CheckpointAnchored: "anchors",
+    PersonalErased: erasure.STREAM,
 }
 # Kind -> the field that names what is entered: one stream for each thing.
 _NAMED: dict[type[Body], str] = {
@@ -85,11 +98,11 @@ def stream_of(body: Body) -> str | None:
     if (fixed := _FIXED.get(type(body))) is not None:
         return fixed
     match body:
-        case e.RuleSet():
+        case RuleSet():
             return f"rule:{body.rule}"
-        case e.KeyRegistered():
+        case KeyRegistered():
             return f"key:{body.key.get('kid', '')}"
-        case e.KeyRotated() | e.KeyRevoked():
+        case KeyRotated() | KeyRevoked():
             return f"key:{body.kid}"
     name = _NAMED.get(type(body))
     return None if name is None else str(getattr(body, name))

@@ -7,7 +7,7 @@ from ledger.storage.store import ENTRY, KEY
 from ledger.writing.changes import SEQ, Change, Insert, Reads
 from manifest.reference import Reference, ReferenceRefused
 from manifest.register.entering import Judges, period
-from manifest.register.events import (
+from manifest.register.log import (
     CheckpointAnchored,
     EditionAdopted,
     GuardAdopted,

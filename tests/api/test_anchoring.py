@@ -28,7 +28,7 @@ from ledger.storage.db import reading, writing
 from ledger.storage.store import ANCHOR, CHECKPOINT, HEAD, TILE, entry_at, one, rows
 from ledger.verifying.verify import verify
 from manifest import reference
-from manifest.register.events import CheckpointAnchored
+from manifest.register.log import CheckpointAnchored
 from manifest.replay import audit
 from tests import tsa
 from tests.api.conftest import NewHome
@@ -423,7 +423,7 @@ def test_the_trust_file_brings_the_roots_along(at_home: Home, tmp_path: Path) ->
     code, answer = call("ledger", "verify", "--trust", trust)
     assert (code, answer["anchors"]) == (0, {"good": 1, "not_checked": 0})
     said = RUN.invoke(app, ["ledger", "verify", "--trust", str(trust)]).stdout
-    assert "anchors     1 " in said
+    assert "dấu thời gian   1 " in said
     drop_fences(at_home.engine)
     with at_home.engine.begin() as connection:
         connection.execute(delete(ANCHOR))

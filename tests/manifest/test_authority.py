@@ -11,6 +11,7 @@ from manifest import events as e
 from manifest.authority import SIGNERS
 from manifest.events import EVENTS
 from manifest.register import events as r
+from manifest.register.log import KeyRegistered, KeyRotated
 from manifest.views import (
     ACT,
     MANIFEST,
@@ -108,7 +109,7 @@ def test_mandates_are_given_by_the_principal_alone(world: World) -> None:
 def test_an_agent_cannot_make_or_end_keys_of_its_principal(world: World) -> None:
     world.grant(GENERATOR, CARRIER, Role.GENERATOR)
     fields = key_fields(key_of("smuggled").public_key, party=GENERATOR, custody="custodial")
-    body = r.KeyRegistered(key=fields)
+    body = KeyRegistered(key=fields)
     holder, stream = (GENERATOR, Role.HOLDER, "smuggled"), f"key:{fields['kid']}"
     assert refused(lambda: world.act(body, holder, (GENERATOR, Role.GENERATOR, CARRIER), stream=stream)) == [
         ("manifest.sponsor_wrong", "/actors/1")
@@ -123,7 +124,7 @@ def test_an_agent_cannot_make_or_end_keys_of_its_principal(world: World) -> None
 @pytest.mark.parametrize("custody", ["certificate", "service"])
 def test_a_party_cannot_call_its_own_key_a_public_certificate(world: World, custody: str) -> None:
     fields = key_fields(key_of("grand").public_key, party=GENERATOR, custody=custody)
-    body, stream = r.KeyRegistered(key=fields), f"key:{fields['kid']}"
+    body, stream = KeyRegistered(key=fields), f"key:{fields['kid']}"
     holder = (GENERATOR, Role.HOLDER, "grand")
     assert refused(lambda: world.act(body, holder, (GENERATOR, Role.GENERATOR), stream=stream)) == [
         ("manifest.sponsor_wrong", "/actors/1")
@@ -133,7 +134,7 @@ def test_a_party_cannot_call_its_own_key_a_public_certificate(world: World, cust
 
 def test_a_key_is_for_a_party_that_there_is(world: World) -> None:
     fields = key_fields(key_of("stray").public_key, party="org:stray", custody="custodial")
-    body, stream = r.KeyRegistered(key=fields), f"key:{fields['kid']}"
+    body, stream = KeyRegistered(key=fields), f"key:{fields['kid']}"
     stray = ("org:stray", Role.HOLDER, "stray")
     assert refused(lambda: world.act(body, stray, (GENERATOR, Role.GENERATOR), stream=stream)) == [
         ("manifest.party_unknown", "/body/key/party"), ("manifest.sponsor_wrong", "/actors/1"),
@@ -165,7 +166,7 @@ def test_keys_are_rotated_within_a_party_and_a_custody(world: World) -> None:
     ]
     kid = key_of(RIVAL).kid
     fields = key_fields(key_of("new").public_key, party=GENERATOR, custody="custodial")
-    body = r.KeyRotated(kid=kid, key=fields)
+    body = KeyRotated(kid=kid, key=fields)
     both = ((RIVAL, Role.HOLDER), (GENERATOR, Role.HOLDER, "new"))
     assert refused(lambda: world.act(body, *both, stream=f"key:{kid}")) == [
         ("manifest.key_of_other_party", "/body/key")

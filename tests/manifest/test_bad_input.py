@@ -24,6 +24,7 @@ from ledger.writing.prepared import Prepared
 from manifest import events as e
 from manifest.body import Body
 from manifest.register import events as r
+from manifest.register.log import LogOpened
 from manifest.views import BALANCE
 from manifest.vocabulary import CorrectedField, PermitKind, Role, State
 from tests.conftest import POSTGRES
@@ -1169,7 +1170,7 @@ CASES: list[Case] = [
     (
         "a second opening of the log",
         lambda s: s.send(
-            r.LogOpened(
+            LogOpened(
                 format=1,
                 operator="x",
                 log_keys=("x",),

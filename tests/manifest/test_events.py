@@ -25,6 +25,7 @@ from manifest.outages.events import OUTAGE_EVENTS
 from manifest.register import events as r
 from manifest.register.documents import DOCUMENT_EVENTS
 from manifest.register.events import REGISTER_EVENTS
+from manifest.register.log import LOG_EVENTS
 from manifest.register.parties import PARTY_EVENTS
 from manifest.register.places import PLACE_EVENTS
 from manifest.vocabulary import IdentifierKind, Role
@@ -95,6 +96,7 @@ def test_kinds_are_named_once_with_a_version() -> None:
         *MANIFEST_EVENTS,
         *GENERATION_EVENTS,
         *BATCH_EVENTS,
+        *LOG_EVENTS,
         *REGISTER_EVENTS,
         *PARTY_EVENTS,
         *PLACE_EVENTS,

@@ -21,6 +21,7 @@ from manifest.reconcile.ratio import ratio
 from manifest.reconcile.untreated import Untreated, untreated
 from manifest.reference import default
 from manifest.register import events as r
+from manifest.register.log import RuleSet
 from manifest.vocabulary import PLACES, Account, PermitKind, Role, State
 from tests.world import CODE, GENERATOR, OPERATOR, RIVAL, World, line
 
@@ -50,7 +51,7 @@ def open_lots(world: World, **wanted: Any) -> list[Untreated]:
 
 def set_limit(world: World, rule: str, months: int) -> None:
     """Let both operators set a limit from the start of 2025."""
-    body = r.RuleSet(
+    body = RuleSet(
         rule=rule, value=months, unit="month", valid_from=date(2025, 1, 1), source="Quyết định thử",
         confirmed=False,
     )  # fmt: skip

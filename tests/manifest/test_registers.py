@@ -11,6 +11,7 @@ from ledger.writing.writer import Ledger
 from manifest import events as e
 from manifest.reference import default
 from manifest.register import events as r
+from manifest.register.log import LogOpened
 from manifest.service import Judge
 from manifest.views import (
     MANIFEST,
@@ -216,7 +217,7 @@ def test_a_log_is_opened_by_one_operator(engine: Engine) -> None:
     ledger = Ledger(engine, ORIGIN, judge=Judge(default()), signer=log_signer())
     world = World(engine, ledger)
     roots = [(OPERATOR, "root-1"), (RIVAL, "root-2")]
-    body = r.LogOpened(
+    body = LogOpened(
         format=1,
         operator="Hai đơn vị",
         log_keys=(str(log_signer().key),),

@@ -19,6 +19,7 @@ from manifest import events as e
 from manifest import reference
 from manifest.acts import find
 from manifest.register import events as r
+from manifest.register.log import RuleSet
 from manifest.views import (
     ACT,
     BALANCE,
@@ -522,7 +523,7 @@ def set_rule(world: World, value: int, valid_from: date, **changed: Any) -> None
         "rule": "receipt_tolerance_permille", "value": value, "unit": "permille", "valid_from": valid_from,
         "source": "Quyết định thử", "confirmed": False,
     }  # fmt: skip
-    body = r.RuleSet(**(fields | changed))
+    body = RuleSet(**(fields | changed))
     both = ((OPERATOR, Role.OPERATOR), (OPERATOR, Role.OPERATOR, "root-2"))
     world.act(body, *both, stream=f"rule:{body.rule}")
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -223,7 +224,7 @@ def test_an_authority_settles_a_contest_and_the_grade_follows(world: World) -> N
         (ContestOutcome.WITHDRAWN, CARRIER, Role.TRANSPORTER),
         (ContestOutcome.WITHDRAWN, AUTHORITY, Role.AUTHORITY),
     ):
-        assert refuses(world, lambda o=outcome, p=party, r=role: settle(world, seq, o, p, r)) == not_theirs
+        assert refuses(world, partial(settle, world, seq, outcome, party, role)) == not_theirs
     settle(world, seq, ContestOutcome.DISMISSED, AUTHORITY, Role.AUTHORITY)
     row = world.row(CONTEST)
     assert (row["outcome"], row["settled_by"], row["settled_reason"]) == (
