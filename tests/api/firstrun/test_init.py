@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from api import home as homes
 from api.cli.app import app
+from api.custody import write_secret
 from api.firstrun.leading import lead_from
 from api.firstrun.reading import look
 from api.firstrun.steps import State, Step
@@ -236,6 +237,18 @@ def test_a_lost_key_of_a_deployment_is_not_made_up_for(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         make_home(chosen, clock)
     assert not (tmp_path / "data" / "root-1.pem").exists()
+
+
+def test_a_secret_is_written_whole_or_not_at_all_and_never_over_another(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "one.pem"
+    (tmp_path / "keys").mkdir()
+    path.with_name("one.pem.part").write_bytes(b"half of what a process that died was writing")
+    write_secret(path, b"first")
+    assert path.stat().st_mode & 0o077 == 0
+    with pytest.raises(FileExistsError):
+        write_secret(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert [one.name for one in path.parent.iterdir()] == ["one.pem"]
 
 
 # --- the letters --------------------------------------------------------------------------------------
