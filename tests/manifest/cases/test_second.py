@@ -231,10 +231,15 @@ def test_each_facility_speaks_of_what_it_has(world: World) -> None:
     world.complete()
 
 
-def test_only_whole_and_untouched_lines_go_on(world: World) -> None:
+def test_a_line_that_a_method_has_touched_stays(world: World) -> None:
     accepted(world)
-    world.treat(1000)
-    assert refuses(world, lambda: forward(world, 1)) == [("manifest.line_not_whole", "/body/lines/0")]
+    world.treat(1000, 2)
+    assert refuses(world, lambda: forward(world, 2)) == [("manifest.line_not_whole", "/body/lines/0")]
+
+
+def test_only_whole_lines_that_the_linkage_names_go_on(world: World) -> None:
+    accepted(world)
+    assert refuses(world, lambda: forward(world, 1)) == [("manifest.linkage_lacks_code", "/body/lines/0")]
     assert refuses(world, lambda: forward(world, 3)) == [("manifest.line_unknown", "/body/lines/0")]
     assert refuses(world, lambda: forward(world, 2, 2)) == [("manifest.lines_incomplete", "/body/lines")]
     carrier = c.Forwarded(facility=OTHER_FACILITY, taker=CARRIER, vehicle_plate="xe", lines=(2,))
