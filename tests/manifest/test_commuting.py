@@ -24,7 +24,7 @@ from manifest.events import MANIFEST_EVENTS
 from manifest.lifecycle import LATE, TRANSITIONS, step
 from manifest.replay import Replay
 from manifest.vocabulary import Account, CorrectedField, LotId, Packaging, Reason, Role, Status
-from tests.factories import AT, manifest_in, some, terms
+from tests.factories import AT, manifest_in, second, some, terms
 from tests.manifest.cases.helpers import by
 from tests.manifest.conftest import world_on
 from tests.manifest.worlds import stage
@@ -402,3 +402,11 @@ def test_an_act_at_the_head_is_not_late() -> None:
     for stranger in ("cc" * 32, None):
         with pytest.raises(Conflict, match="stale_stream"):
             find_late(before, act(stranger))
+
+
+def test_the_later_of_two_forwardings_counts() -> None:
+    later = AT + timedelta(days=1)
+    before = replace(manifest_in(Status.ACCEPTED, Registered={"second": second()}), forwarded_at=later)
+    body = some(c.Forwarded)
+    assert step(before, body, AT, FACILITY, terms(), late=True)[0].forwarded_at == later
+    assert step(before, body, AT, FACILITY, terms())[0].forwarded_at == AT
