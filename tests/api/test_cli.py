@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from api.cli.admin import write_trust
 from api.cli.app import app
 from api.demo.clock import StoryClock
-from api.demo.place import demo_settings
+from api.demo.place import LOGINS, demo_settings
 from api.demo.story import Story, play
 from api.home import make_home
 from api.settings import settings
@@ -351,3 +351,20 @@ def test_an_address_that_is_taken_is_said_before_anything_is_opened() -> None:
     assert done.exit_code == 2
     assert f"{port}" in done.stderr
     assert "api.address_taken" in done.stderr
+
+
+class _PlayedError(Exception):
+    """The demo was begun."""
+
+
+def test_a_demo_that_was_broken_off_is_played_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def played(*_: object, **__: object) -> None:
+        raise _PlayedError
+
+    monkeypatch.setattr("api.cli.demo.play", played)
+    (tmp_path / ".ctnh-demo").touch()
+    asked = ["demo", "--folder", str(tmp_path), "--if-missing", "--quiet"]
+
+    assert isinstance(RUN.invoke(app, asked).exception, _PlayedError)
+    (tmp_path / LOGINS).write_text("[]", encoding="utf-8")
+    assert RUN.invoke(app, asked).exit_code == 0
