@@ -95,12 +95,14 @@ def test_a_manifest_that_names_it_settles_it_when_it_is_completed(world: World) 
     world.manifest, world.legs = first, 1
     world.give_back().treat(HALF - FIFTH).complete()
     other = world.lot(FIFTH)
-    for settles, drawn, code in (
-        ((f"{first}:2",), lot, "manifest.obligation_unknown"),
-        ((name, name), lot, "manifest.obligation_unknown"),
-        ((name,), other, "manifest.obligation_not_covered"),
+    for settles, drawn, mass_g, code in (
+        ((f"{first}:2",), lot, FIFTH, "manifest.obligation_unknown"),
+        ((name, name), lot, FIFTH, "manifest.obligation_unknown"),
+        ((name,), other, FIFTH, "manifest.obligation_not_covered"),
+        ((name,), lot, FIFTH - 1, "manifest.obligation_not_covered"),
     ):
-        wrong = world.registered(line(mass_g=FIFTH, lots=(e.Draw(lot=drawn, mass_g=FIFTH),)), settles=settles)
+        draws = (e.Draw(lot=drawn, mass_g=mass_g),)
+        wrong = world.registered(line(mass_g=mass_g, lots=draws), settles=settles)
         act = partial(world.act, wrong, (GENERATOR, "generator"), stream=world.id())
         problems = refuses(world, act)
         assert [problem[0] for problem in problems] == [code]
