@@ -1,6 +1,7 @@
 """Running the server: uvicorn, an orderly end, and one publisher that signs checkpoints beside it."""
 
 import errno
+import gc
 import logging
 import os
 import signal
@@ -93,7 +94,7 @@ def serve(home: Home, workers: int = 1) -> int:
             if workers > 1:
                 _serve_many(home.settings, workers)
             else:
-                uvicorn.Server(_config(create_app(home), home.settings)).run()
+                uvicorn.Server(_config(settled(create_app(home)), home.settings)).run()
     finally:
         for beside in (anchoring, publisher, cosigning):
             beside.stop()
@@ -119,7 +120,18 @@ def need_address(host: str, port: int) -> None:
 
 def app_from_settings() -> FastAPI:
     """Return the application of the environment's settings: what each of several processes runs."""
-    return create_app(open_home(settings()))
+    return settled(create_app(open_home(settings())))
+
+
+def settled(app: FastAPI) -> FastAPI:
+    """Return an application with what it is made of out of the collector's way.
+
+    Codes, catalogue, tables and routes stay for as long as it serves. Walking them anew each time made one
+    answer in a thousand ten times as slow as the others.
+    """
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def _serve_many(chosen: Settings, workers: int) -> None:
