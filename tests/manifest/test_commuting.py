@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from ledger.errors import Conflict
@@ -244,12 +244,6 @@ MAKERS: dict[type[Body], Callable[[Player, Manifest], Move | None]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def met() -> Counter[tuple[type[Body], type[Body]]]:
-    """Which pairs of kinds went in in both orders, and how often."""
-    return Counter()
-
-
 def ways(status: Status, late: type[Body], since: type[Body]) -> list[tuple[type[Body], ...]]:
     """Return which acts lead to ``since`` from a status in which ``late`` may be signed: none, or one."""
     if (status, late) not in TRANSITIONS:
@@ -271,22 +265,34 @@ def has_what(now: Manifest, kinds: set[type[Body]]) -> bool:
     )
 
 
+MOST_ROUNDS = 12
 PAIRS = [(late, since) for late, those in COMMUTES.items() for since in those]
 
 
 @pytest.mark.parametrize(("kind", "other"), PAIRS, ids=named)
-@settings(
-    max_examples=20, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
-    suppress_health_check=[*HealthCheck],
-)  # fmt: skip
-@given(data=st.data())
 def test_acts_that_commute_come_to_the_same_in_either_order(
-    bases: Bases,
-    met: Counter[tuple[type[Body], type[Body]]],
-    kind: type[Body],
-    other: type[Body],
-    data: st.DataObject,
+    bases: Bases, kind: type[Body], other: type[Body]
 ) -> None:
+    met: Counter[str] = Counter()
+
+    @settings(
+        max_examples=24, deadline=None, database=None, phases=[Phase.generate],
+        suppress_health_check=[*HealthCheck],
+    )  # fmt: skip
+    @given(data=st.data())
+    def in_both_orders(data: st.DataObject) -> None:
+        met["both"] += either_order(bases, kind, other, data)
+
+    # Of some pairs few draws are allowed in both orders; each has to be met.
+    for number in range(MOST_ROUNDS):
+        seed(number)(in_both_orders)()
+        if met["both"]:
+            return
+    pytest.fail("no two acts of these kinds went in in both orders")
+
+
+def either_order(bases: Bases, kind: type[Body], other: type[Body], data: st.DataObject) -> bool:
+    """Draw two acts and hold their orders against each other; tell whether both were allowed."""
     fitting = [
         (name, way)
         for name in bases.manifests
@@ -294,7 +300,7 @@ def test_acts_that_commute_come_to_the_same_in_either_order(
         if has_what(bases.state(name), {kind, other, *way})
     ]
     if not fitting:
-        return
+        return False
     shortest = [one for one in fitting if not one[1]] or fitting
     name, way = data.draw(st.sampled_from(shortest) | st.sampled_from(fitting))
     now, player = bases.state(name), Player(bases.world, data.draw)
@@ -305,25 +311,21 @@ def test_acts_that_commute_come_to_the_same_in_either_order(
         assert before is not None
         made = MAKERS[one](player, before.reads.memo[now.id])
         if made is None:
-            return
+            return False
         since.append(Signed(made, bases.world.now + timedelta(minutes=2 * n + 2)))
         before = gone_on(bases.world, bases.replay, since)
         if before is None:
-            return
+            return False
     if move is None:
-        return
+        return False
     late = Signed(move, bases.world.now + timedelta(minutes=data.draw(st.sampled_from([1, 1, 3, 5]))))
     outcome = in_either_order(bases.world, bases.replay, late, since)
     if outcome.allowed == (True, True):
         assert outcome.late == outcome.natural
-        met.update((kind, type(one.move.body)) for one in since)
     elif outcome.allowed[1] and gone_on(bases.world, bases.replay, [late]) is not None:
         # A notice of storage that would not have been needed stands, for it was given.
         assert c.StorageNotified in {type(one.move.body) for one in since}, outcome.natural
-
-
-def test_every_pair_was_met(met: Counter[tuple[type[Body], type[Body]]]) -> None:
-    assert sorted(f"{named(a)} after {named(b)}" for a, b in PAIRS if (a, b) not in met) == []
+    return outcome.allowed == (True, True)
 
 
 # The table walked through, without a world.
