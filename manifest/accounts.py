@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
-from manifest.vocabulary import SOURCES, Account, Grams, LotId, Reason
+from manifest.vocabulary import Account, Grams, LotId, Reason
 
 K = TypeVar("K")
 _LOST = frozenset({Account.UNEXPLAINED, Account.TRACEABILITY_BREAK})
@@ -80,11 +80,6 @@ def balanced(postings: Iterable[Posting]) -> bool:
     for posting in postings:
         sums[posting.lot] = sums.get(posting.lot, 0) + posting.grams
     return not any(sums.values())
-
-
-def may_be_negative(account: Account) -> bool:
-    """Tell whether an account is a source, whose balance is below zero by nature."""
-    return account in SOURCES
 
 
 def allocate(grams: int, shares: Sequence[tuple[K, int]]) -> list[tuple[K, Grams]]:
