@@ -128,7 +128,7 @@ def line(world: World, row: Row) -> None:
     else:  # to the gram, or explained since
         net = row["declared_g"] if row["net_g"] is None else row["net_g"]
         assert out == net - row["declared_g"], f"{where}: explained"
-        # What was treated may be so without a permit line, and what was poured away may be lost as a child lot.
+        # What was treated may lack a permit line, and what was poured away may be lost as a child lot.
         gone = row["treated_g"] or row["batched_g"]
         assert gone or not found["unexplained"], f"{where}: explained, and still unexplained"
     assert poured == row["batched_g"], f"{where}: poured into batches"
