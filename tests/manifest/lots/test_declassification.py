@@ -7,10 +7,11 @@ import pytest
 
 from ledger.storage.db import reading
 from manifest.lots import events as lots
+from manifest.reconcile.figures import Figures
 from manifest.reconcile.ratio import ratio
 from manifest.reference import default
 from manifest.register.documents import CertificateIssued
-from manifest.vocabulary import Role
+from manifest.vocabulary import Account, Role
 from tests.manifest.lots.plant import Plant
 from tests.manifest.lots.test_batches import without_trace
 from tests.world import AUTHORITY, CODE, FACILITY, GENERATOR, OTHER_CODE, World
@@ -121,3 +122,13 @@ def test_what_was_mixed_is_never_made_ordinary(world: World) -> None:
         ("manifest.lot_of_other_kind", "/body/lot"),
         ("manifest.certificate_does_not_cover", "/body/certificate"),
     ]
+
+
+def test_what_was_made_ordinary_is_neither_treated_nor_to_be_treated() -> None:
+    row = Figures()
+    for account, grams in (
+        (Account.GENERATED, -100), (Account.DECLASSIFIED, 40), (Account.TREATED_SERVICE, 30),
+        (Account.STORED, 30),
+    ):  # fmt: skip
+        row.add(account, grams)
+    assert row.as_json(0)["cohort"] == "0.500000"
