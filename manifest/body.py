@@ -4,7 +4,7 @@ A body is read strictly: no number from text, no unknown field, every wrong fiel
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, ClassVar, Self
@@ -129,6 +129,12 @@ def _adapter(cls: type[Body]) -> TypeAdapter[Any]:
     if cls not in _ADAPTERS:
         _ADAPTERS[cls] = TypeAdapter(cls)
     return _ADAPTERS[cls]
+
+
+def prepare(kinds: Iterable[type[Body]]) -> None:
+    """Make what reads and writes these kinds now, so that the first of each to come need not wait for it."""
+    for kind in kinds:
+        _adapter(kind)
 
 
 # What the library finds wrong, as a stable code; the rest is `manifest.field_invalid`.
