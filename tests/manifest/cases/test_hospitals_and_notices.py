@@ -1,14 +1,18 @@
 """Handover records among hospitals, and the notice of temporary storage."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from ledger.storage.db import reading
 from manifest import events as e
 from manifest.cases import events as c
+from manifest.clocks import ClockKind
+from manifest.reference import default
 from manifest.register import events as r
+from manifest.running_clocks import Watch, clocks
 from manifest.views import MANIFEST
 from manifest.vocabulary import Document, PermitKind, Role, SiteKind
 from tests.manifest.cases.helpers import HALF, HASH, by, refuses
@@ -83,6 +87,25 @@ def test_after_six_months_a_facility_says_why_it_has_not_treated(world: World) -
     assert refuses(world, lambda: notice(world)) == [("manifest.notified_already", "")]
     world.treat(HALF)
     assert refuses(world, lambda: notice(world))[0] == ("manifest.nothing_left_to_treat", "")
+
+
+def running(world: World) -> dict[ClockKind, datetime]:
+    """Return the clocks that run for the manifest, and when each began."""
+    with reading(world.engine) as reader:
+        watch = Watch(log=world.ledger.log, at=world.now, parties=None)
+        found = clocks(reader, default(), watch)
+    return {clock.kind: clock.started for clock in found if clock.subject == world.manifest}
+
+
+def test_a_notice_ends_the_generators_duty_to_report_and_no_clock_of_the_facility(world: World) -> None:
+    world.register().hand_over()
+    transferred = world.row(MANIFEST)["transferred_at"]
+    world.tick(hours=30).arrive().weigh(HALF).accept((HALF, 0))
+    begun = {ClockKind.TREATMENT: transferred, ClockKind.LAST_COPIES: transferred}
+    assert running(world) == begun, "both count from the hand-over, not from the gate"
+    world.tick(days=184)
+    notice(world)
+    assert running(world) == {ClockKind.TREATMENT: transferred}
 
 
 def test_the_notice_is_given_by_who_has_the_waste(world: World) -> None:

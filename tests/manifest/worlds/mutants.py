@@ -503,7 +503,7 @@ _FIGURES = (
         "running_clocks.py",
         '(ClockKind.TREATMENT, "transferred_at",',
         '(ClockKind.TREATMENT, "arrived_at",',
-        ("test_clocks.py",),
+        ("cases/test_hospitals_and_notices.py",),
         of_worlds=False,
     ),
     Mutant(
