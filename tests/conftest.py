@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, Engine, make_url, text
 
+import api.cli.common  # noqa: F401  its consoles keep the width of where they are made
 from api.database import upgrade
 from ledger.storage.db import database_url, open_engine
 

@@ -40,7 +40,7 @@ def test_a_port_in_use_is_said_before_the_log_is_opened() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         said = RUN.invoke(command_line.app, ["serve", "--db", "none.db", "--port", port])
-    assert (said.exit_code, "in use" in said.output) == (2, True)
+    assert (said.exit_code, "[api.address_taken]" in said.output) == (2, True)
 
 
 def test_a_digest_breaks_on_a_phone_and_is_copied_whole() -> None:

@@ -14,13 +14,16 @@ from ledger.format.event import Event
 from ledger.publishing.export import export
 from ledger.report import Report
 from ledger.storage.db import Reader, reading
-from ledger.storage.store import ENTRY
+from ledger.storage.store import ENTRY, STREAM, rows
 from ledger.verifying import fast
+from ledger.verifying.ancestors import earlier
 from ledger.verifying.fast import Fast
 from ledger.verifying.incremental import Incremental
 from ledger.verifying.offline import check_export
 from ledger.verifying.verify import verify, verify_new
+from ledger.writing.writer import Recorded
 from migrations.fences import fence
+from tests.ledger.machine_hands import in_hand
 from tests.ledger.synthetic import Bulk
 from tests.ledger.tampering import covered, drop_fences, unfenced
 from tests.ledger.test_dishonest import unchecked
@@ -295,3 +298,31 @@ def test_what_is_new_may_not_go_back_to_what_was_put_in_since(sqlite_engine: Eng
         report, following = verify_new(reader, state, now=START)
     assert (4, "leaf_mismatch") in found(report)
     assert following is None
+
+
+@pytest.mark.parametrize("event", [b"no event", 7, b"x" * 100_000], ids=["no event", "a number", "too long"])
+def test_what_is_no_event_any_more_is_no_ancestor(sqlite_engine: Engine, event: object) -> None:
+    world = World(sqlite_engine).open().register("an").register("binh")
+    first, second = (world.note(text) for text in ("one", "two"))
+    assert ancestors(world, first) >= {first.envelope_hash, second.envelope_hash}
+    with in_hand(world.engine) as connection:
+        change = "UPDATE ledger_entry SET event = ? WHERE seq = ?"
+        connection.exec_driver_sql(change, (event, first.receipt.seq))
+    assert first.envelope_hash not in ancestors(world, first)
+    assert second.envelope_hash in ancestors(world, first)
+
+
+def test_a_log_whose_beginning_is_illegible_has_no_predecessors_to_ask(sqlite_engine: Engine) -> None:
+    world = World(sqlite_engine).open().register("an").register("binh")
+    first = world.note("one")
+    with in_hand(world.engine) as connection:
+        connection.exec_driver_sql("UPDATE ledger_entry SET event = ? WHERE seq = 0", (b"no event",))
+    assert first.envelope_hash in ancestors(world, first)
+
+
+def ancestors(world: World, note: Recorded) -> set[str]:
+    """Return what a further act of a note's stream may name."""
+    with reading(world.engine) as reader:
+        (row,) = rows(reader, ENTRY, log=world.log, seq=note.receipt.seq)
+        (stream,) = rows(reader, STREAM, log=world.log, stream=row["stream"])
+        return earlier(reader, world.log, stream["name"], row["stream"], 99)

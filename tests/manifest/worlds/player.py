@@ -199,7 +199,8 @@ class ManifestPlayer(LotPlayer):
 
     def weighed(self, now: Manifest) -> Move | None:
         """Return a scale that says the same, a little or a lot more or less."""
-        ticket_g, shares = self._round(now) if now.registered.round and not self.chance(6) else (None, {})
+        in_round = now.registered.round is not None and now.legs and not self.chance(6)
+        ticket_g, shares = self._round(now) if in_round else (None, {})
         items = tuple(
             e.LineWeighed(
                 line=one.number,
