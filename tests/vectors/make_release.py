@@ -22,7 +22,7 @@ from ledger.personal.subjects import KEYS
 
 SCALE = 0.1
 RELEASES = Path(__file__).parent / "releases"
-SECRET = ("custody_key", "access_token", "account", "draft")
+SECRET = ("custody_key", "access_token", "account", "draft", "invitation")
 
 
 def main(version: str) -> None:
