@@ -34,6 +34,7 @@ DATE_FIELDS = frozenset(
     {
         "generated_on", "treated_on", "valid_from", "valid_to", "charged_on", "discharged_on",
         "declassified_on", "disposed_on", "signed_on", "sampled_on", "assessed_on", "verified_on", "last_day",
+        "since", "due_on", "as_of",
     }
 )  # fmt: skip
 _FIRST = datetime(FIRST_YEAR, 1, 1, tzinfo=VIETNAM)

@@ -37,6 +37,7 @@ from manifest.events import (
     Weighed,
 )
 from manifest.evidence import Assurance
+from manifest.findings import events as findings
 from manifest.lots import events as lots
 from manifest.outages.events import BlanksIssued, IncidentRecorded
 from manifest.register import documents, parties, places
@@ -145,6 +146,15 @@ SIGNERS: dict[str, tuple[Roles, ...]] = {
     cases.ContestSettled.kind: (_PARTY | _AUTHORITY,),
     IncidentRecorded.kind: (_REGISTRAR,),
     BlanksIssued.kind: (_PARTY | _REGISTRAR,),
+    findings.FindingOpened.kind: (_one_of(Role.SERVICE),),
+    findings.FindingChanged.kind: (_one_of(Role.SERVICE),),
+    findings.FindingLapsed.kind: (_one_of(Role.SERVICE),),
+    findings.Reconciled.kind: (_one_of(Role.SERVICE),),
+    findings.FindingAcknowledged.kind: (_PARTY | _AUTHORITY,),
+    findings.FindingExplained.kind: (_PARTY | _AUTHORITY,),
+    findings.FindingAssigned.kind: (_AUTHORITY,),
+    findings.FindingClosed.kind: (_AUTHORITY,),
+    findings.FindingReopened.kind: (_AUTHORITY,),
     ClaimKept.kind: (_one_of(Role.SERVICE),),
     ClaimResolved.kind: (_AUTHORITY,),
     CorrectionProposed.kind: (_PARTY,),

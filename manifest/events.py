@@ -21,6 +21,7 @@ from manifest.correcting.events import (
     CorrectionDeclined,
     CorrectionProposed,
 )
+from manifest.findings.events import FINDING_EVENTS
 from manifest.lots.events import (
     BATCH_EVENTS,
     GENERATION_EVENTS,
@@ -214,7 +215,7 @@ MANIFEST_EVENTS: tuple[type[Body], ...] = (
 _ALL: tuple[type[Body], ...] = (
     *MANIFEST_EVENTS, *GENERATION_EVENTS, *BATCH_EVENTS, *LOG_EVENTS, *REGISTER_EVENTS, *PARTY_EVENTS,
     *PLACE_EVENTS, *DOCUMENT_EVENTS, *CLAIM_EVENTS, *OUTAGE_EVENTS, Contested,
-    ContestSettled, PdfIssued,
+    ContestSettled, *FINDING_EVENTS, PdfIssued,
 )  # fmt: skip
 EVENTS: dict[str, type[Body]] = {event.kind: event for event in _ALL}
 

@@ -11,6 +11,9 @@ from manifest.clocks import ClockKind, ClockState, Told
 from manifest.correcting.fields import Instead
 from manifest.events import EVENTS
 from manifest.evidence import Assurance, Grade
+from manifest.findings.events import RunMode, Settlement
+from manifest.reconcile.rule import Severity
+from manifest.reconcile.rules import RULES
 from manifest.reconcile.scope import DIMENSIONS
 
 # List -> its values. Whatever the ledger stores as one of a list has a label.
@@ -27,6 +30,12 @@ LISTS: dict[str, tuple[str, ...]] = {
     "document": tuple(vocabulary.Document),
     "entering": tuple(vocabulary.Entering),
     "contest_outcome": tuple(vocabulary.ContestOutcome),
+    "finding_status": tuple(vocabulary.FindingStatus),
+    "settlement": tuple(Settlement),
+    "run_mode": tuple(RunMode),
+    "severity": tuple(Severity),
+    "finding_rule": tuple(RULES),
+    "clears": tuple(RULES),
     "copy_means": tuple(vocabulary.CopyMeans),
     "instrument": tuple(vocabulary.Instrument),
     "packaging": tuple(vocabulary.Packaging),
@@ -201,6 +210,11 @@ LISTS: dict[str, tuple[str, ...]] = {
         "held_now",
         "acts",
         "line",
+        "finding",
+        "found",
+        "opened",
+        "changed",
+        "lapsed",
     ),
     "report": (
         "origin",
@@ -258,6 +272,11 @@ LISTS: dict[str, tuple[str, ...]] = {
         "container_fill_max_permille",
         "incident_longest_hours",
         "electronic_record_leading",
+        "plan_shortfall_permille",
+        "silence_chance_per_million",
+        "crowding_chance_per_million",
+        "late_entry_days",
+        "least_treatment_minutes",
     ),
     "unit": (
         "permille",
@@ -270,6 +289,8 @@ LISTS: dict[str, tuple[str, ...]] = {
         "day",
         "g_per_l",
         "flag",
+        "per_million",
+        "minute",
     ),
     "source": ("CTNH Ledger (ours)",),
     "dimension": DIMENSIONS,

@@ -26,6 +26,8 @@ from manifest.cases.events import Contested, ContestSettled
 from manifest.claims import judge as claims
 from manifest.claims.events import ClaimKept, ClaimResolved
 from manifest.events import GENERATION_EVENTS, MANIFEST_EVENTS, PdfIssued, Registered, read_body
+from manifest.findings import judge as findings
+from manifest.findings.events import FINDING_EVENTS
 from manifest.lots import following
 from manifest.lots.batches import judge_batch
 from manifest.lots.events import BATCH_EVENTS
@@ -39,7 +41,9 @@ from manifest.views import BALANCE, LOT, MANIFEST, PDF, POSTING
 from manifest.vocabulary import local_date
 
 # Streams that belong to the log, its rules, keys and documents, whatever a party may call its own things.
-_RESERVED = re.compile(r"(log|reference|anchors|erasures)$|(rule|key|pdf|contest|claim):")
+_RESERVED = re.compile(
+    r"(log|reference|anchors|erasures|reconciliation)$|(rule|key|pdf|contest|claim|finding):"
+)
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -72,14 +76,8 @@ class Judge:
                 changes, made = judge_generation(reads, event, body, reference)
             elif isinstance(body, BATCH_EVENTS):
                 changes, made = judge_batch(reads, event, body, reference)
-            elif isinstance(body, PdfIssued):
-                changes = _pdf(reads, body)
-            elif isinstance(body, ClaimKept | ClaimResolved):
-                changes = claims.judge_claim(reads, event, body)
-            elif isinstance(body, IncidentRecorded | BlanksIssued):
-                changes = outages.judge_outage(reads, event, body, reference)
-            elif isinstance(body, Contested | ContestSettled):
-                changes = contest.judge(reads, event, body, reference, now)
+            elif (found := _beside(reads, event, body, reference, now)) is not None:
+                changes = found
             else:
                 changes = register.judge(reads, event, body, act.keys, reference)
         except ReferenceRefused as refused:  # a limit that did not exist yet when the act is said to be
@@ -92,6 +90,24 @@ class Judge:
         assert balanced(made), f"postings of {event.kind} do not sum to zero"
         entered = on_paper.entered(event, body, act.keys)
         return (*changes, *entered, *passed, *owed, *_posted(reads, made, event.occurred_at))
+
+
+def _beside(
+    reads: Reads, event: Event, body: Body, reference: Reference, now: datetime
+) -> Sequence[Change] | None:
+    """Return the rows of an event that moves no waste and enters nothing in a register; None for others."""
+    match body:
+        case PdfIssued():
+            return _pdf(reads, body)
+        case ClaimKept() | ClaimResolved():
+            return claims.judge_claim(reads, event, body)
+        case IncidentRecorded() | BlanksIssued():
+            return outages.judge_outage(reads, event, body, reference)
+        case Contested() | ContestSettled():
+            return contest.judge(reads, event, body, reference, now)
+        case _ if isinstance(body, FINDING_EVENTS):
+            return findings.judge(reads, event, body)
+    return None
 
 
 def _form(reads: Reads, event: Event, body: Body) -> Iterator[Problem]:
@@ -122,6 +138,8 @@ def _form(reads: Reads, event: Event, body: Body) -> Iterator[Problem]:
             "personal",
             "act",
             "claim",
+            "finding",
+            "reconciliation",
         }
         reserved = not named and _RESERVED.match(event.stream) is not None
         taken = reserved or _UUID7.fullmatch(event.stream) is not None
@@ -148,6 +166,8 @@ def stream_of(body: Body) -> str | None:
             return outages.stream_of(body)
         case ClaimKept() | ClaimResolved():
             return claims.stream_of(body)
+        case _ if isinstance(body, FINDING_EVENTS):
+            return findings.stream_of(body)
     return register.stream_of(body)
 
 

@@ -13,6 +13,7 @@ from manifest import tables as t
 from manifest.cases import views as cases
 from manifest.claims import views as claims
 from manifest.correcting import views as correcting
+from manifest.findings import views as findings
 from manifest.lots import views as lots
 from manifest.outages import views as outages
 from manifest.register import entry_views as entries
@@ -246,7 +247,7 @@ _OWN: tuple[type[SQLModel], ...] = (
 )  # fmt: skip
 VIEWS: tuple[type[SQLModel], ...] = (
     *entries.VIEWS, *_OWN, *register.VIEWS, *lots.VIEWS, *cases.VIEWS, *claims.VIEWS, *outages.VIEWS,
-    *correcting.VIEWS, *obligations.VIEWS,
+    *correcting.VIEWS, *obligations.VIEWS, *findings.VIEWS,
 )  # fmt: skip
 VIEW_TABLES: tuple[Table, ...] = tuple(table_of(view) for view in VIEWS)
 (

@@ -115,6 +115,15 @@ class Document(StrEnum):
     HANDOVER_RECORD = "handover_record"
 
 
+class FindingStatus(StrEnum):
+    """How a finding stands."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    EXPLAINED = "explained"
+    CLOSED = "closed"
+
+
 class ContestOutcome(StrEnum):
     """What became of a contest: right, wrong, or taken back by whoever contested."""
 

@@ -113,6 +113,7 @@ app = lazy(
             "Treated against generated: cohort and flow, every gram in one place, with coverage.",
             "api.cli.waste:ratio_command",
         ),
+        "reconcile": Entry("Run the rules over the ledger; list and show findings.", "api.cli.reconcile:app"),
         "clocks": Entry(
             "List what is waited for, the next due first, with who is told of it now.",
             "api.cli.clocks:clocks_command",

@@ -20,6 +20,7 @@ from manifest.body import MOST_G, Body
 from manifest.cases.events import Contested, ContestSettled
 from manifest.claims.events import CLAIM_EVENTS
 from manifest.events import EVENTS, GENERATION_EVENTS, MANIFEST_EVENTS, read_body
+from manifest.findings.events import FINDING_EVENTS
 from manifest.lots.events import BATCH_EVENTS
 from manifest.outages.events import OUTAGE_EVENTS
 from manifest.register import events as r
@@ -105,6 +106,7 @@ def test_kinds_are_named_once_with_a_version() -> None:
         *OUTAGE_EVENTS,
         Contested,
         ContestSettled,
+        *FINDING_EVENTS,
         e.PdfIssued,
     )
     assert len(EVENTS) == len(classes) == len(set(classes))

@@ -19,13 +19,14 @@ def test_views_are_filled_again_only_when_they_were_emptied(engine: Engine) -> N
     with engine.begin() as connection:
         connection.execute(update(MANIFEST).values(accepted_g=1))
     put_back(engine, "0009_invitations")
-    upgrade(engine)
-    assert revision_of(engine) == newest_revision()
+    upgrade(engine, "0010_list_order")
+    assert revision_of(engine) == "0010_list_order"
     assert world.row(MANIFEST)["accepted_g"] == 1
     put_back(engine, "0007_stream_room")
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE invitation"))
     upgrade(engine)
+    assert revision_of(engine) == newest_revision()
     assert world.row(MANIFEST)["accepted_g"] == 500_000
     with reading(engine) as reader:
         names = {index["name"] for index in inspect(reader).get_indexes("manifest")}
