@@ -13,10 +13,8 @@ from api.home import Home
 from api.recorder import record
 from ledger.errors import Conflict, Problem
 from ledger.format.event import time_text
-from ledger.format.tree import root
 from ledger.ids import uuid7
 from ledger.storage.db import LOCK_SPACE, reading
-from ledger.storage.store import leaf_hashes
 from ledger.verifying.verify import verify
 from manifest import reference
 from manifest.findings.events import Reconciled, RuleRun, RunMode
@@ -73,7 +71,7 @@ def reconcile(
 def _reconcile(home: Home, mode: RunMode, as_of: date | None, progress: Progress) -> Ran:
     started, clock = home.clock(), time.monotonic()
     log = home.ledger.log
-    run = uuid7(started)
+    run, as_of = uuid7(started), as_of or local_date(started)
     edition = reference.default()
     home.checkpoint()
     with reading(home.engine) as reader:
@@ -82,13 +80,9 @@ def _reconcile(home: Home, mode: RunMode, as_of: date | None, progress: Progress
             first = report.findings[0]
             facts = {"seq": "–" if first.seq is None else first.seq, "code": first.code}
             raise Conflict(Problem("manifest.ledger_tampered", "", facts))
-        leaves = leaf_hashes(reader, log)
-        matched = list(
-            examine(
-                reader, log, home.ledger.origin, run, as_of=as_of or local_date(started), base=edition,
-                mode=mode, progress=progress,
-            )
-        )  # fmt: skip
+        origin = home.ledger.origin
+        found = examine(reader, log, origin, run, as_of=as_of, base=edition, mode=mode, progress=progress)
+        matched = list(found)
     service = home.service()
     counts: list[RuleRun] = []
     for one in matched:
@@ -99,9 +93,9 @@ def _reconcile(home: Home, mode: RunMode, as_of: date | None, progress: Progress
     body = Reconciled(
         run=run,
         mode=mode,
-        size=len(leaves),
-        root=root(leaves).hex(),
-        as_of=as_of or local_date(started),
+        size=report.size,
+        root=report.root,
+        as_of=as_of,
         reference=edition.edition.sha256,
         rules=tuple(counts),
         started_at=time_text(started),

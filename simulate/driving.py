@@ -1,6 +1,5 @@
 """Playing a world through the real way in: every act judged, signed and recorded, late ones late."""
 
-import heapq
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -48,11 +47,7 @@ class Script:
             made += self._load(load)
         for generator, lot, hoarded in self._world.stored:
             made.append(self._stored(generator.party, generator.site, lot, hoarded=hoarded))
-        heapq.heapify(made)
-        while made:
-            timed = heapq.heappop(made)
-            if timed[0] < last:
-                yield timed
+        yield from (step for step in sorted(made, key=lambda step: step[:2]) if step[0] < last)
 
     def _timed(self, entered: datetime, at: datetime, body: Body, *by: By, stream: str) -> Timed:
         return entered, next(self._order), self._ids.act(at, body, *by, stream=stream)

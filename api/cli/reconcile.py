@@ -1,5 +1,7 @@
 """`ctnh reconcile`: run the rules, list what they found, show one finding with its history."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -98,7 +100,8 @@ def list_command(
             query = query.where(FINDING.c.status == status.value)
         if rule is not None:
             query = query.where(FINDING.c.rule == rule)
-        found = [_shown(reader, log, dict(row)) for row in reader.execute(query).mappings()]
+        parties = _parties(reader, log)
+        found = [_shown(dict(row), parties[row["finding"]]) for row in reader.execute(query).mappings()]
     if as_json:
         print_json({"findings": found})
     else:
@@ -136,19 +139,28 @@ def show_command(
         matches = [dict(row) for row in reader.execute(query).mappings()]
         if len(matches) != 1:
             raise NotFound(Problem("manifest.finding_unknown", "", {"finding": finding}))
-        shown = _shown(reader, log, matches[0])
+        name = matches[0]["finding"]
+        shown = _shown(matches[0], _parties(reader, log, name)[name])
         steps = [
             {"seq": stored.seq, "kind": event.kind, "at": event.occurred_at.isoformat(), "body": event.body}
-            for stored in whole_stream(reader, log, f"finding:{shown['finding']}")
+            for stored in whole_stream(reader, log, f"finding:{name}")
             for event in [parse(stored.event)]
         ]
     rule = RULES[shown["rule"]]
     print_json({**shown, "source": rule.source, "severity": rule.severity.value, "steps": steps})
 
 
-def _shown(reader: Reader, log: int, row: Row) -> dict[str, Any]:
+def _parties(reader: Reader, log: int, finding: str | None = None) -> Mapping[str, Sequence[str]]:
+    """Return whom each finding concerns, or the one that is named."""
+    only = {} if finding is None else {"finding": finding}
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for row in rows(reader, FINDING_PARTY, log=log, **only):
+        found[row["finding"]].append(row["party"])
+    return found
+
+
+def _shown(row: Row, parties: Sequence[str]) -> dict[str, Any]:
     """Return a finding as plain values, with its parties and the entries that show it."""
-    parties = rows(reader, FINDING_PARTY, log=log, finding=row["finding"])
     told = {name: row[name] for name in ("finding", "rule", "version", "subject", "status", "grams", "run")}
     return {
         **told,
@@ -157,7 +169,7 @@ def _shown(reader: Reader, log: int, row: Row) -> dict[str, Any]:
         "assigned_to": row["assigned_to"],
         "due_on": None if row["due_on"] is None else row["due_on"].isoformat(),
         "outcome": row["outcome"],
-        "parties": sorted(one["party"] for one in parties),
+        "parties": sorted(parties),
         "entries": [int(one) for one in row["entries"].split(",") if one],
         "facts": orjson.loads(row["facts"]),
     }

@@ -20,13 +20,14 @@ from manifest.findings.events import RunMode
 from manifest.findings.matching import Known, Matched, match
 from manifest.findings.views import FINDING, RUN
 from manifest.lookups import reference_at
-from manifest.reconcile.rule import Context, Rule, Touched
+from manifest.reconcile.rule import Context, Rule, Touched, primary
 from manifest.reconcile.rules import RULES
 from manifest.reconcile.touched import Since, since
 from manifest.reference import Reference
 from manifest.vocabulary import FindingStatus
 
 Progress = Callable[[str, int, int], None]
+MOST = 10_000  # of ids that a query may name; beyond that everything is looked at, which is no slower
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,8 @@ def examine(
 
 def _touched(rule: Rule, last: Last, news: Since) -> Touched | None:
     """Return what a rule has to look at in an increment; None when it has to look at everything."""
-    anew = rule.whole or rule.id not in last.rules or news.limits or (rule.reads_registers and news.registers)
+    many = len(news.touched.subjects.get(rule.subject, ())) > MOST
+    anew = rule.whole or rule.id not in last.rules or news.limits or many
     return None if anew else news.touched
 
 
@@ -94,11 +96,6 @@ def _looked_at(rule: Rule, known: Mapping[str, Known], touched: Touched) -> set[
     """Return the subjects of known findings whose thing was touched: the others stand as they did."""
     ids = touched.subjects.get(rule.subject, frozenset())
     return {one.subject for one in known.values() if primary(one.subject) in ids}
-
-
-def primary(subject: str) -> str:
-    """Return the id of the thing by which a subject is touched: the first after its kind."""
-    return subject.split(":", 1)[1].split("|", 1)[0]
 
 
 def _known(reader: Reader, log: int) -> defaultdict[str, dict[str, Known]]:

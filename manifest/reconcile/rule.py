@@ -34,11 +34,9 @@ class Subject(StrEnum):
     MANIFEST = "manifest"
     LOT = "lot"
     SITE = "site"
-    PARTY = "party"
     PAIR = "pair"
     PERMIT = "permit"
     LINE = "line"
-    VEHICLE = "vehicle"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +58,12 @@ class Found:
 
 def named(kind: Subject, *parts: str) -> str:
     """Return the name of a subject: its kind and the ids that make it, in an order that never varies."""
-    return ":".join((kind.value, *parts)) if len(parts) == 1 else f"{kind.value}:" + "|".join(parts)
+    return f"{kind.value}:{'|'.join(parts)}"
+
+
+def primary(subject: str) -> str:
+    """Return the id of the thing by which a subject is touched: the first after its kind."""
+    return subject.partition(":")[2].partition("|")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +114,9 @@ class Context:
 class Rule:
     """A rule; its name, and what would end its findings, are labels of its id.
 
-    ``reads_registers`` says that permits, sites or other registers decide what it finds, so that an entry in
-    a register makes it look at everything again. A rule that is ``whole`` weighs things against each other,
-    or a site's months, and looks at everything in every run: it reads sums and not rows.
+    A rule that is ``whole`` weighs things against each other, or a site's months, and looks at everything in
+    every run: it reads sums and not rows. Any other rule finds what it finds from manifests or lots alone, by
+    which ``subject`` says that it is touched.
     """
 
     id: str
@@ -123,7 +126,6 @@ class Rule:
     subject: Subject
     parameters: tuple[str, ...]
     find: Callable[[Context], Iterator[Found]]
-    reads_registers: bool = False
     whole: bool = False
 
 

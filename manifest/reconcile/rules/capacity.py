@@ -12,6 +12,7 @@ from sqlalchemy import and_, func, select
 
 from ledger.storage.db import Row
 from manifest.reconcile.rule import Context, Found, Rule, Severity, Subject, evidence, named
+from manifest.register.lookups import holds
 from manifest.register.views import TREATMENT_LINE
 from manifest.views import PERMIT, PERMIT_LINE, PERMIT_USE, POSTING
 from manifest.vocabulary import Account
@@ -58,11 +59,7 @@ def _by_site(context: Context) -> Mapping[str, Sequence[Row]]:
 
 def _able(lines: Sequence[Row], on: date) -> int:
     """Return the grams that the lines of a site can treat on a day."""
-    return sum(
-        int(row["mass_g_day"])
-        for row in lines
-        if row["valid_from"] <= on and (row["valid_to"] is None or on <= row["valid_to"])
-    )
+    return sum(int(row["mass_g_day"]) for row in lines if holds(row, on))
 
 
 def _over_permit(context: Context) -> Iterator[Found]:

@@ -4,13 +4,22 @@ Source: ours.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import BigInteger, ColumnElement, and_, select, type_coerce
 
+from manifest.events import HandedOver
 from manifest.reconcile.rule import Context, Found, Rule, Severity, Subject, evidence, named
 from manifest.views import ACT, MANIFEST
 from manifest.vocabulary import local_date
+
+_MINUTE_MS = 60_000
+_DAY_MS = 24 * 60 * _MINUTE_MS
+
+
+def _longer(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[int]:
+    """Return how long it is from one time to another, in milliseconds, which times are stored in."""
+    return type_coerce(end, BigInteger) - type_coerce(start, BigInteger)
 
 
 def _late_entry(context: Context) -> Iterator[Found]:
@@ -22,16 +31,17 @@ def _late_entry(context: Context) -> Iterator[Found]:
         .join(ACT, and_(ACT.c.log == MANIFEST.c.log, ACT.c.manifest == MANIFEST.c.manifest))
         .where(
             MANIFEST.c.log == context.log,
-            ACT.c.kind == "manifest.handed_over.v1",
+            ACT.c.kind == HandedOver.kind,
+            _longer(ACT.c.occurred_at, ACT.c.recorded_at) > days * _DAY_MS,
             context.due(Subject.MANIFEST, MANIFEST.c.manifest),
         )
         .order_by(ACT.c.seq)
     )  # fmt: skip
     seen: set[str] = set()
     for row in context.reader.execute(query).mappings():
-        late = row["recorded_at"] - row["occurred_at"]
-        if late <= timedelta(days=days) or row["manifest"] in seen:
+        if row["manifest"] in seen:
             continue
+        late = row["recorded_at"] - row["occurred_at"]
         seen.add(row["manifest"])
         yield Found(
             subject=named(Subject.MANIFEST, row["manifest"]),
@@ -50,12 +60,11 @@ def _all_at_once(context: Context) -> Iterator[Found]:
         MANIFEST.c.log == context.log,
         MANIFEST.c.completed_at.is_not(None),
         MANIFEST.c.export_country.is_(None),
+        _longer(MANIFEST.c.arrived_at, MANIFEST.c.completed_at) < minutes * _MINUTE_MS,
         context.due(Subject.MANIFEST, MANIFEST.c.manifest),
     )
     for row in context.reader.execute(query).mappings():
         took = row["completed_at"] - row["arrived_at"]
-        if took >= timedelta(minutes=minutes):
-            continue
         acts = select(ACT.c.seq).where(ACT.c.log == context.log, ACT.c.manifest == row["manifest"])
         yield Found(
             subject=named(Subject.MANIFEST, row["manifest"]),

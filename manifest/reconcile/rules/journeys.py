@@ -9,10 +9,10 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import ColumnElement, RowMapping, select
 
 from ledger.errors import Fact
+from manifest.reconcile.lateness import begun_before, late_since
 from manifest.reconcile.rule import Context, Found, Rule, Severity, Subject, evidence, named
-from manifest.reconcile.rules.stock import begun_before, is_late
 from manifest.views import ACT, MANIFEST
-from manifest.vocabulary import Status, local_date, local_noon, months_later
+from manifest.vocabulary import Status, local_date, local_noon
 
 _HALF_DAY = timedelta(hours=12)
 _OVER = (Status.CANCELLED.value, Status.RETURNED.value)
@@ -72,9 +72,8 @@ def _after_months(context: Context, months: int, *where: ColumnElement[bool], gr
         context.due(Subject.MANIFEST, MANIFEST.c.manifest, *window),
     )
     for row in context.reader.execute(query).mappings():
-        begun = local_date(row["transferred_at"])
-        since = months_later(begun, months)
-        if since is not None and is_late(begun, months, context.as_of):
+        since = late_since(local_date(row["transferred_at"]), months, context.as_of)
+        if since is not None:
             yield _found(context, row, int(row[grams]), since)
 
 

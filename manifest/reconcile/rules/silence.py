@@ -11,6 +11,7 @@ from math import log, log1p
 
 from sqlalchemy import func, select
 
+from manifest.reconcile.lateness import begun_before
 from manifest.reconcile.rule import Context, Found, Rule, Severity, Subject, evidence, named
 from manifest.views import LOT, PLAN_LINE
 from manifest.vocabulary import LotKind
@@ -20,27 +21,29 @@ _YEAR_DAYS = 365
 
 
 def _behind_plan(context: Context) -> Iterator[Found]:
-    """Less declared this year than the plan's part for the days gone by."""
+    """Find sites that have declared less in twelve whole months than the plan's part for them.
+
+    Whole months, so that the figures do not move from day to day.
+    """
     permille = context.limit("plan_shortfall_permille")
-    begin = context.as_of - timedelta(days=_YEAR_DAYS - 1)
+    month = context.as_of.replace(day=1)
+    begin, end = begun_before(month, 12), month - timedelta(days=1)
     planned: defaultdict[str, dict[int, int]] = defaultdict(dict)
     entries: dict[str, int] = {}
     parties: dict[str, str] = {}
-    of_years = PLAN_LINE.c.year.in_([begin.year, context.as_of.year])
+    of_years = PLAN_LINE.c.year.in_([begin.year, end.year])
     query = select(PLAN_LINE).where(PLAN_LINE.c.log == context.log, of_years)
     for row in context.reader.execute(query).mappings():
         years = planned[row["site"]]
         years[row["year"]] = years.get(row["year"], 0) + int(row["mass_g"])
         entries[row["site"]], parties[row["site"]] = row["seq"], row["party"]
-    declared = _declared(context, begin)
-    registered = _registered(context)
+    declared = _declared(context, begin, end)
+    first_days = _first_days(context)
     for site, years in sorted(planned.items()):
-        since = max(begin, registered.get(site, begin))
-        expected_g = sum(
-            grams * _days(since, context.as_of, year) // _YEAR_DAYS for year, grams in years.items()
-        )
-        if (context.as_of - since).days < 30 * _LEAST_MONTHS:
+        since = max(begin, first_days.get(site, begin))
+        if (end - since).days < 30 * _LEAST_MONTHS:
             continue
+        expected_g = sum(grams * _days(since, end, year) // _YEAR_DAYS for year, grams in years.items())
         got_g = declared.get(site, 0)
         if got_g * 1000 < expected_g * permille:
             yield Found(
@@ -58,29 +61,29 @@ def _days(start: date, end: date, year: int) -> int:
     return max((last - first).days + 1, 0)
 
 
-def _declared(context: Context, begin: date) -> dict[str, int]:
+def _declared(context: Context, begin: date, end: date) -> dict[str, int]:
     query = (
         select(LOT.c.site, func.sum(LOT.c.declared_g))
         .where(LOT.c.log == context.log, LOT.c.lot_kind == LotKind.PRIMARY.value)
-        .where(LOT.c.generated_on.between(begin, context.as_of))
+        .where(LOT.c.generated_on.between(begin, end))
         .group_by(LOT.c.site)
     )
     return {site: int(grams) for site, grams in context.reader.execute(query)}
 
 
-def _registered(context: Context) -> dict[str, date]:
+def _first_days(context: Context) -> dict[str, date]:
     """Return the first day on which each site declared anything; a site is not late before it is there."""
-    query = select(LOT.c.site, func.min(LOT.c.generated_on)).where(LOT.c.log == context.log)
-    rows = context.reader.execute(query.group_by(LOT.c.site))
-    return {row.site: row[1] for row in rows}
+    query = select(LOT.c.site, func.min(LOT.c.generated_on).label("first")).where(LOT.c.log == context.log)
+    return {row.site: row.first for row in context.reader.execute(query.group_by(LOT.c.site))}
 
 
 def _silent(context: Context) -> Iterator[Found]:
-    """Nothing declared for longer than its own history makes likely.
+    """Find sites that have declared nothing for longer than their own history makes likely.
 
     If lots came at random at the rate that n gaps have shown, a gap of t days or more would follow with the
     probability (1 + t / sum of gaps) ** -n. It is held against one false alarm for so many sites and runs as
-    the rule table says, divided by the number of sites that are asked.
+    the rule table says, divided by the number of sites that are asked. At stake is what mostly came between
+    two lots.
     """
     per_million = context.limit("silence_chance_per_million")
     days: defaultdict[str, set[date]] = defaultdict(set)
@@ -105,11 +108,11 @@ def _silent(context: Context) -> Iterator[Found]:
             party, grams, seq = last[site]
             yield Found(
                 subject=named(Subject.SITE, site),
-                grams=grams * quiet // span,
+                grams=grams // len(known),
                 since=known[-1],
                 parties=(party,),
                 entries=evidence([seq]),
-                facts={"days": quiet, "mean_days": span // gaps, "gaps": gaps},
+                facts={"last_on": known[-1].isoformat(), "mean_days": span // gaps, "gaps": gaps},
             )
 
 

@@ -4,28 +4,15 @@ Sources: NĐ 08/2022/NĐ-CP Điều 71(1)(c) for the year in store.
 """
 
 from collections.abc import Iterator
-from datetime import date
 
 from sqlalchemy import ColumnElement, and_, func, select
 
+from manifest.reconcile.lateness import begun_before, late_since
 from manifest.reconcile.rule import Context, Found, Rule, Severity, Subject, evidence, named
 from manifest.views import BALANCE, LOT, POSTING
-from manifest.vocabulary import Account, LotKind, months_later
+from manifest.vocabulary import Account, LotKind
 
 _COUNTED = (LotKind.PRIMARY.value, LotKind.OPENING.value, LotKind.SECONDARY.value)
-
-
-def begun_before(as_of: date, months: int) -> date:
-    """Return the day before which something that may last so many months must have begun to be late."""
-    day = months_later(as_of, -months)
-    assert day is not None, "limits are shorter than the calendar"
-    return day
-
-
-def is_late(begun: date, months: int, as_of: date) -> bool:
-    """Tell whether so many months have gone by: the last day itself is still in time."""
-    due = months_later(begun, months)
-    return due is not None and due < as_of
 
 
 def _aged(context: Context) -> Iterator[Found]:
@@ -47,10 +34,9 @@ def _aged(context: Context) -> Iterator[Found]:
         )
     )
     for row in context.reader.execute(query).mappings():
-        if not is_late(row["generated_on"], months, context.as_of):
+        since = late_since(row["generated_on"], months, context.as_of)
+        if since is None:
             continue
-        since = months_later(row["generated_on"], months)
-        assert since is not None
         yield Found(
             subject=named(Subject.LOT, row["lot"]),
             grams=int(row["grams"]),

@@ -11,6 +11,7 @@ from math import comb
 from sqlalchemy import and_, func, select
 
 from ledger.storage.db import Row
+from manifest.events import Weighed
 from manifest.reconcile.rule import Context, Found, Rule, Severity, Subject, evidence, named
 from manifest.views import ACT, MANIFEST, MANIFEST_LINE
 from manifest.vocabulary import local_date
@@ -35,7 +36,7 @@ def _drift(context: Context) -> Iterator[Found]:
     )  # fmt: skip
     for row in context.reader.execute(query).mappings():
         weighed = select(ACT.c.seq).where(
-            ACT.c.log == context.log, ACT.c.manifest == row["manifest"], ACT.c.kind == "manifest.weighed.v1"
+            ACT.c.log == context.log, ACT.c.manifest == row["manifest"], ACT.c.kind == Weighed.kind
         )
         yield Found(
             subject=named(Subject.LINE, row["manifest"], str(row["line"])),

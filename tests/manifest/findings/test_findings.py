@@ -12,6 +12,7 @@ from manifest.body import Body
 from manifest.findings import events as f
 from manifest.findings.judge import stream_of
 from manifest.findings.views import FINDING, FINDING_PARTY, RUN
+from manifest.reconcile import engine
 from manifest.reconcile.engine import examine
 from manifest.reconcile.rule import finding_id
 from manifest.reference import default
@@ -128,6 +129,29 @@ def test_nobody_but_the_service_says_what_a_run_found(world: World) -> None:
     assert refuses(world, lambda: say(world, lapsed, AS_SERVICE)) == [
         ("manifest.finding_unknown", "/body/finding")
     ]
+
+
+def test_a_day_that_goes_by_is_no_news(world: World) -> None:
+    for _ in range(5):
+        world.lot(10_000)
+        world.tick(days=10)
+    world.tick(days=200)
+    assert run(world)["S1"].opened == 1
+    for _ in range(3):
+        world.tick(days=1)
+        counts = run(world)
+        assert all(one.opened == one.changed == one.lapsed == 0 for one in counts.values()), counts
+
+
+def test_after_very_much_is_new_everything_is_looked_at(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(world)
+    late(world)
+    monkeypatch.setattr(engine, "MOST", 0)
+    assert run(world)["R6"].opened == 1
+    world.treat(HALF).complete()
+    assert run(world)["R6"].lapsed == 1
 
 
 @pytest.mark.parametrize("seed", range(3))
