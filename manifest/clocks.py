@@ -11,9 +11,8 @@ from datetime import MAXYEAR, date, datetime, timedelta
 from enum import StrEnum
 
 from manifest.reference import Reference, RuleNotValid
-from manifest.vocabulary import local_date, local_noon, months_later
+from manifest.vocabulary import day_begins, day_ends, local_date, months_later
 
-_HALF_DAY = timedelta(hours=12)
 _LAST = date(MAXYEAR - 1, 12, 31)
 
 
@@ -184,12 +183,12 @@ def run(
     value on that day.
     """
     terms = CLOCKS[kind]
-    begun = started if isinstance(started, datetime) else local_noon(started) - _HALF_DAY
+    begun = started if isinstance(started, datetime) else day_begins(started)
     day = rules_of or local_date(begun)
     source, confirmed = None, None
     if terms.limit is None:
         assert ends is not None, "a clock without a limit ends on a day of its own"
-        due = _after(ends)
+        due = day_ends(ends)
         warned = [due - timedelta(days=reference.rule(one.rule, ends).integer) for one in terms.warnings]
     else:
         rule = reference.rule(terms.limit, day)
@@ -230,17 +229,12 @@ def limit_from(start: datetime, value: int, unit: str) -> datetime:
         case "hour":
             return start + timedelta(hours=value)
         case "day":
-            return _after(day + timedelta(days=value))
+            return day_ends(day + timedelta(days=value))
         case "month":
-            return _after(months_later(day, value) or _LAST)
+            return day_ends(months_later(day, value) or _LAST)
         case "year":
-            return _after(months_later(day, 12 * value) or _LAST)
+            return day_ends(months_later(day, 12 * value) or _LAST)
     raise ValueError(f"not a unit of time for people: {unit}")
-
-
-def _after(day: date) -> datetime:
-    """Return the first moment in Viet Nam after a day."""
-    return local_noon(day) + _HALF_DAY
 
 
 def _paused(start: datetime, due: datetime, outages: Iterable[Outage]) -> datetime:

@@ -14,6 +14,7 @@ ManifestId = NewType("ManifestId", str)
 # Viet Nam keeps no summer time and has kept UTC+7 since 1975; the zone is written out so that no machine's
 # time zone data can move the day on which an act falls.
 VIETNAM = timezone(timedelta(hours=7))
+_HALF_DAY = timedelta(hours=12)
 
 
 def local_date(moment: datetime) -> date:
@@ -24,6 +25,16 @@ def local_date(moment: datetime) -> date:
 def local_noon(day: date) -> datetime:
     """Return noon of a calendar date in Viet Nam, in UTC."""
     return datetime(day.year, day.month, day.day, 12, tzinfo=VIETNAM).astimezone(UTC)
+
+
+def day_begins(day: date) -> datetime:
+    """Return the first moment of a calendar date in Viet Nam, in UTC."""
+    return local_noon(day) - _HALF_DAY
+
+
+def day_ends(day: date) -> datetime:
+    """Return the first moment after a calendar date in Viet Nam, in UTC."""
+    return local_noon(day) + _HALF_DAY
 
 
 def months_later(day: date, months: int) -> date | None:

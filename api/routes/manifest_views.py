@@ -1,6 +1,5 @@
 """Looking at manifests: lists by cursor, and one manifest with its lines, acts, corrections and grams."""
 
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -22,10 +21,9 @@ from manifest.cases.views import COPY
 from manifest.consignment import Manifest
 from manifest.grading import evidence
 from manifest.views import ACT, MANIFEST, MANIFEST_LINE, MANIFEST_PARTY, PDF
-from manifest.vocabulary import Status, local_noon
+from manifest.vocabulary import Status, day_begins, day_ends
 
 router = APIRouter(prefix="/manifests", tags=["manifests"])
-_HALF_DAY = timedelta(hours=12)
 Name = Annotated[str | None, Query(max_length=100)]
 
 
@@ -54,9 +52,9 @@ def list_manifests(
             if value is not None:
                 query = query.where(column == value)
         if start is not None:
-            query = query.where(MANIFEST.c.registered_at >= local_noon(start) - _HALF_DAY)
+            query = query.where(MANIFEST.c.registered_at >= day_begins(start))
         if end is not None:
-            query = query.where(MANIFEST.c.registered_at < local_noon(end) + _HALF_DAY)
+            query = query.where(MANIFEST.c.registered_at < day_ends(end))
         if code is not None:
             line = (MANIFEST_LINE.c.log == MANIFEST.c.log, MANIFEST_LINE.c.manifest == MANIFEST.c.manifest)
             query = query.where(exists().where(*line, MANIFEST_LINE.c.code == code))

@@ -4,7 +4,7 @@ Sources: NĐ 08/2022/NĐ-CP Điều 71(4), 72(4) for the six months; the hours o
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, RowMapping, select
 
@@ -12,27 +12,21 @@ from ledger.errors import Fact
 from manifest.reconcile.lateness import begun_before, late_since
 from manifest.reconcile.rule import Context, Found, Rule, Severity, Subject, evidence, named
 from manifest.views import ACT, MANIFEST
-from manifest.vocabulary import Status, local_date, local_noon
+from manifest.vocabulary import Status, day_begins, day_ends, local_date
 
-_HALF_DAY = timedelta(hours=12)
 _OVER = (Status.CANCELLED.value, Status.RETURNED.value)
-
-
-def _first_moment(day: date) -> datetime:
-    return local_noon(day) - _HALF_DAY
 
 
 def _lost_leg(context: Context) -> Iterator[Found]:
     hours = context.limit("in_transit_limit_hours")
-    end_of_day = local_noon(context.as_of) + _HALF_DAY
     window: tuple[ColumnElement[bool], ...] = ()
     if context.touched is not None:
-        before = local_noon(context.touched.since) + _HALF_DAY - timedelta(hours=hours)
+        before = day_ends(context.touched.since) - timedelta(hours=hours)
         window = (MANIFEST.c.transferred_at >= before,)
     query = select(MANIFEST).where(
         MANIFEST.c.log == context.log,
         MANIFEST.c.status == Status.IN_TRANSIT.value,
-        MANIFEST.c.transferred_at < end_of_day - timedelta(hours=hours),
+        MANIFEST.c.transferred_at < day_ends(context.as_of) - timedelta(hours=hours),
         context.due(Subject.MANIFEST, MANIFEST.c.manifest, *window),
     )
     for row in context.reader.execute(query).mappings():
@@ -63,11 +57,11 @@ def _after_months(context: Context, months: int, *where: ColumnElement[bool], gr
     """Yield manifests for which something has not come within so many months of the transfer."""
     window: tuple[ColumnElement[bool], ...] = ()
     if context.touched is not None:
-        window = (MANIFEST.c.transferred_at >= _first_moment(begun_before(context.touched.since, months)),)
+        window = (MANIFEST.c.transferred_at >= day_begins(begun_before(context.touched.since, months)),)
     query = select(MANIFEST).where(
         MANIFEST.c.log == context.log,
         MANIFEST.c.status.not_in(_OVER),
-        MANIFEST.c.transferred_at < _first_moment(begun_before(context.as_of, months)) + 2 * _HALF_DAY,
+        MANIFEST.c.transferred_at < day_ends(begun_before(context.as_of, months)),
         *where,
         context.due(Subject.MANIFEST, MANIFEST.c.manifest, *window),
     )
