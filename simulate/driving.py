@@ -7,16 +7,19 @@ from itertools import count
 
 from api.demo.clock import StoryClock
 from api.demo.steps import Act, By, Ids, NewKey
+from api.demo.story import Player
 from api.demo.wastes import WASTES
-from api.home import OPERATOR, ROOTS, Home, give_key
-from api.recorder import Signing, record
+from api.home import Home
 from manifest import events as e
 from manifest.body import Body
-from manifest.vocabulary import Role, local_date, local_noon
+from manifest.vocabulary import CorrectedField, Role, local_date, local_noon
 from simulate.loads import ALL, STEP_G, Load, Lot, World
+from simulate.parties import Carrier
 from simulate.registers import Registrar
 
-_LAG = timedelta(seconds=4)
+_REGISTERED_BEFORE = timedelta(hours=2)
+_WAY_BACK = timedelta(hours=20)
+_CORRECTED_BY = -15  # permille
 Timed = tuple[datetime, int, Act | NewKey]
 
 
@@ -26,14 +29,13 @@ class Played:
 
     manifests: dict[str, Load] = field(default_factory=dict)
     lots: dict[str, tuple[Lot, bool]] = field(default_factory=dict)
-    acts: int = 0
 
 
 class Script:
     """Turns a world into steps with the time at which each is entered."""
 
     def __init__(self, world: World, ids: Ids) -> None:
-        self._world, self._ids = world, ids
+        self._world, self.ids = world, ids
         self._order = count()
         self._numbers: dict[tuple[str, int], count[int]] = {}
         self.played = Played()
@@ -41,147 +43,177 @@ class Script:
     def steps(self) -> Iterator[Timed]:
         """Yield every step in the order in which it is entered, up to the world's last day."""
         last = local_noon(self._world.end)
-        entered = Registrar(self._ids, self._world).enter()
+        entered = Registrar(self.ids, self._world).enter()
         made: list[Timed] = [(step.at, next(self._order), step) for step in entered]
         for load in self._world.loads:
-            made += self._load(load)
+            made += self._trip(load).steps()
         for generator, lot, hoarded in self._world.stored:
             made.append(self._stored(generator.party, generator.site, lot, hoarded=hoarded))
         yield from (step for step in sorted(made, key=lambda step: step[:2]) if step[0] < last)
 
-    def _timed(self, entered: datetime, at: datetime, body: Body, *by: By, stream: str) -> Timed:
-        return entered, next(self._order), self._ids.act(at, body, *by, stream=stream)
+    def timed(self, entered: datetime, at: datetime, body: Body, *by: By, stream: str) -> Timed:
+        """Return a step that happened at one time and is entered at another."""
+        return entered, next(self._order), self.ids.act(at, body, *by, stream=stream)
 
     def _stored(self, party: str, site: str, lot: Lot, *, hoarded: bool) -> Timed:
-        name = self._ids.new(lot.declared_at)
+        name = self.ids.new(lot.declared_at)
         self.played.lots[name] = (lot, hoarded)
         kind = e.OpeningDeclared if lot.opening else e.GenerationDeclared
         body = kind(
             lot=name, site=site, code=lot.code, state=WASTES[lot.code].state, mass_g=lot.mass_g,
             generated_on=lot.generated_on,
         )  # fmt: skip
-        return self._timed(lot.declared_at, lot.declared_at, body, By(party, Role.GENERATOR), stream=name)
+        return self.timed(lot.declared_at, lot.declared_at, body, By(party, Role.GENERATOR), stream=name)
 
-    def _load(self, load: Load) -> Iterator[Timed]:
-        """Yield the steps of a load; what is entered late keeps its order."""
-        generator = By(load.generator.party, Role.GENERATOR)
-        facility = By(load.facility.party, Role.TREATMENT_FACILITY)
+    def _trip(self, load: Load) -> "_Trip":
         carrier = self._world.parties.carriers[load.carrier]
-        hauler = By(carrier.party, Role.TRANSPORTER)
-        begun = load.handed_over_at - timedelta(hours=2)
-        late = load.entered_after
-        manifest = self._ids.new(begun)
-        self.played.manifests[manifest] = load
-        lines = []
-        for number, lot in enumerate(load.lots, start=1):
-            name = self._ids.new(begun)
-            declared = min(lot.declared_at, begun - timedelta(hours=1))
-            body = e.GenerationDeclared(
-                lot=name, site=load.generator.site, code=lot.code, state=WASTES[lot.code].state,
-                mass_g=lot.mass_g, generated_on=min(lot.generated_on, local_date(declared)),
-            )  # fmt: skip
-            yield self._timed(declared + late, declared, body, generator, stream=name)
-            method = WASTES[lot.code].methods[0]
-            lines.append(
-                e.LineDeclared(
-                    line=number, code=lot.code, name=WASTES[lot.code].name, state=WASTES[lot.code].state,
-                    mass_g=lot.mass_g, planned_methods=(method,), lots=(e.Draw(lot=name, mass_g=lot.mass_g),),
-                )
-            )  # fmt: skip
-        entered = begun + late
-        order = timedelta(0)
-
-        def act(at: datetime, body: Body, *by: By) -> Timed:
-            nonlocal entered, order
-            entered = max(at + late, entered + timedelta(seconds=10))
-            return self._timed(entered, at, body, *by, stream=manifest)
-
-        facility_code = f"1-2-9.{900 + int(load.facility.slug[-2:])}.VX"
-        year = local_date(begun).year
-        series = self._numbers.setdefault((load.facility.slug, year), count(1))
-        approval = f"approval:{carrier.slug}:{load.facility.slug}"
-        yield act(
-            begun,
-            e.Registered(
-                number=e.Number(sequence=next(series), year=year, issuer=facility_code),
-                generator=load.generator.party, site=load.generator.site, facility=load.facility.party,
-                facility_site=load.facility.site, permit=load.facility.permit,
-                carriers=(
-                    e.CarrierPlanned(
-                        party=carrier.party, permit=f"permit:{carrier.slug}", approval=approval
-                    ),
-                ),
-                lines=tuple(lines), form="tt02-2022",
-            ),
-            generator,
-        )  # fmt: skip
-        leg = e.HandedOver(leg=1, giver=load.generator.party, taker=carrier.party, vehicle_plate=load.plate)
-        yield act(load.handed_over_at, leg, generator, hauler)
-        if load.arrived_at is None:
-            return
-        yield act(load.arrived_at, e.Arrived(vehicle_plate=load.plate), facility)
-        net = {line.line: _net(line.mass_g, load.off) for line in lines}
-        assert load.decided_at is not None
-        weighed = load.arrived_at + (load.decided_at - load.arrived_at) / 2
-        ticket = f"PC-{manifest[-6:]}"
-        yield act(
-            weighed,
-            e.Weighed(
-                instrument="Cân ô tô 80 t",
-                lines=tuple(e.LineWeighed(line=n, net_g=g, ticket=f"{ticket}/{n}") for n, g in net.items()),
-            ),
-            facility,
+        series = (load.facility.slug, local_date(load.handed_over_at).year)
+        sequence = next(self._numbers.setdefault(series, count(1)))
+        trip = _Trip(
+            self, load, carrier, e.Number(sequence=sequence, year=series[1], issuer=load.facility.issuer)
         )
-        yield from self._decided(load, net, act, hauler, generator)
+        self.played.manifests[trip.manifest] = load
+        return trip
 
-    def _decided(
-        self, load: Load, net: Mapping[int, int], act: Callable[..., Timed], hauler: By, generator: By
-    ) -> Iterator[Timed]:
-        facility = By(load.facility.party, Role.TREATMENT_FACILITY)
-        decided, treated = load.decided_at, load.treated_at
-        assert decided is not None
-        back = e.Returned(giver=hauler.party, vehicle_plate=load.plate)
+
+class _Trip:
+    """One load as its parties tell of it; what is entered late is so from the first act to the last."""
+
+    def __init__(self, script: Script, load: Load, carrier: Carrier, number: e.Number) -> None:
+        self._script, self._load, self._carrier, self._number = script, load, carrier, number
+        self._begun = load.handed_over_at - _REGISTERED_BEFORE
+        self._entered = self._begun
+        self.manifest = script.ids.new(self._begun)
+        self._generator = By(load.generator.party, Role.GENERATOR)
+        self._facility = By(load.facility.party, Role.TREATMENT_FACILITY)
+        self._hauler = By(carrier.party, Role.TRANSPORTER)
+
+    def steps(self) -> Iterator[Timed]:
+        """Yield every step of the load, in its order."""
+        load = self._load
+        lots = [self._script.ids.new(self._begun) for _ in load.lots]
+        yield from map(self._declared, load.lots, lots)
+        lines = tuple(map(_line, range(1, len(lots) + 1), load.lots, lots))
+        yield self._act(self._begun, self._registered(lines), self._generator)
+        leg = e.HandedOver(
+            leg=1, giver=self._generator.party, taker=self._hauler.party, vehicle_plate=load.plate
+        )
+        yield self._act(load.handed_over_at, leg, self._generator, self._hauler)
+        if load.arrived_at is None or load.decided_at is None:
+            return
+        yield self._act(load.arrived_at, e.Arrived(vehicle_plate=load.plate), self._facility)
+        if load.wrong_plate:
+            yield self._act(load.arrived_at, self._other_plate(), self._hauler)
+        net = {line.line: _net(line.mass_g, load.off) for line in lines}
+        between = load.arrived_at + (load.decided_at - load.arrived_at) / 2
+        yield self._act(between, self._weighed(net), self._facility)
+        yield from self._decided(net, load.decided_at)
+
+    def _act(self, at: datetime, body: Body, *by: By) -> Timed:
+        late = self._load.entered_after
+        self._entered = max(at + late, self._entered + timedelta(seconds=10))
+        return self._script.timed(self._entered, at, body, *by, stream=self.manifest)
+
+    def _declared(self, lot: Lot, name: str) -> Timed:
+        declared = min(lot.declared_at, self._begun - timedelta(hours=1))
+        body = e.GenerationDeclared(
+            lot=name, site=self._load.generator.site, code=lot.code, state=WASTES[lot.code].state,
+            mass_g=lot.mass_g, generated_on=min(lot.generated_on, local_date(declared)),
+        )  # fmt: skip
+        late = declared + self._load.entered_after
+        return self._script.timed(late, declared, body, self._generator, stream=name)
+
+    def _registered(self, lines: tuple[e.LineDeclared, ...]) -> e.Registered:
+        facility, carrier = self._load.facility, self._carrier
+        approval = carrier.approval(facility)
+        planned = e.CarrierPlanned(party=carrier.party, permit=carrier.permit, approval=approval)
+        return e.Registered(
+            number=self._number, generator=self._generator.party, site=self._load.generator.site,
+            facility=facility.party, facility_site=facility.site, permit=facility.permit,
+            carriers=(planned,), lines=lines, form="tt02-2022",
+        )  # fmt: skip
+
+    def _weighed(self, net: Mapping[int, int]) -> e.Weighed:
+        ticket = f"PC-{self.manifest[-6:]}"
+        lines = tuple(e.LineWeighed(line=n, net_g=g, ticket=f"{ticket}/{n}") for n, g in net.items())
+        return e.Weighed(instrument="Cân ô tô 80 t", lines=lines)
+
+    def _decided(self, net: dict[int, int], at: datetime) -> Iterator[Timed]:
+        load = self._load
+        back = e.Returned(giver=self._hauler.party, vehicle_plate=load.plate)
         if load.refused_permille == ALL:
-            yield act(decided, e.Refused(reason="Không đúng thành phần đã khai"), facility)
-            yield act(decided + timedelta(hours=20), back, hauler, generator)
+            yield self._act(at, e.Refused(reason="Không đúng thành phần đã khai"), self._facility)
+            yield self._act(at + _WAY_BACK, back, self._hauler, self._generator)
             return
-        refused = dict.fromkeys(net, 0)
-        refused[1] = net[1] * load.refused_permille // 1000 // STEP_G * STEP_G
-        kept = {n: grams - refused[n] for n, grams in net.items()}
-        yield act(
-            decided,
-            e.Accepted(
-                lines=tuple(
-                    e.LineDecided(
-                        line=n, accepted_g=kept[n], refused_g=refused[n],
-                        reason="Lẫn tạp chất" if refused[n] else None,
-                    )
-                    for n in net
-                )
-            ),
-            facility,
-        )  # fmt: skip
+        refused = dict.fromkeys(net, 0) | {1: net[1] * load.refused_permille // ALL // STEP_G * STEP_G}
+        yield self._act(at, _accepted(net, refused), self._facility)
         if refused[1]:
-            yield act(decided + timedelta(hours=20), back, hauler, generator)
-        if treated is None:
+            at += _WAY_BACK
+            yield self._act(at, back, self._hauler, self._generator)
+        elif load.corrected:
+            net[1] = _net(net[1], _CORRECTED_BY)
+            at += timedelta(hours=1)
+            proposed = self._other_mass(at, net[1])
+            yield self._act(at, proposed, self._facility)
+            consent = e.CorrectionConsented(correction=proposed.correction)
+            at += timedelta(hours=4)
+            yield self._act(at, consent, self._generator)
+        yield from self._treated({n: net[n] - refused[n] for n in net}, at)
+
+    def _treated(self, kept: Mapping[int, int], after: datetime) -> Iterator[Timed]:
+        """Yield treatment and completion, which come once everything before them is settled."""
+        load = self._load
+        if load.treated_at is None:
             return
+        at = max(load.treated_at, after)
         parts = tuple(
-            e.LineTreated(
-                line=n, mass_g=grams, methods=(WASTES[load.lots[n - 1].code].methods[0],),
-                treated_on=local_date(treated),
-            )
-            for n, grams in kept.items()
-            if grams
-        )  # fmt: skip
-        # What was refused goes home first, so that the acts are in their order.
-        after = decided + timedelta(hours=21 if refused[1] else 0)
-        treated = max(treated, after)
-        yield act(treated, e.Treated(parts=parts), facility)
+            e.LineTreated(line=n, mass_g=g, methods=_method(load.lots[n - 1]), treated_on=local_date(at))
+            for n, g in kept.items()
+            if g
+        )
+        yield self._act(at, e.Treated(parts=parts), self._facility)
         if load.completed_at is not None:
-            yield act(max(load.completed_at, treated), e.Completed(), facility)
+            yield self._act(max(load.completed_at, at), e.Completed(), self._facility)
+
+    def _other_plate(self) -> e.CorrectionProposed:
+        plate = self._load.plate
+        return e.CorrectionProposed(
+            correction=self._script.ids.new(self._begun), field=CorrectedField.VEHICLE_PLATE, leg=1,
+            value=f"{plate[:-1]}{(int(plate[-1]) + 1) % 10}", reason="Ghi nhầm biển số",
+        )  # fmt: skip
+
+    def _other_mass(self, at: datetime, net_g: int) -> e.CorrectionProposed:
+        return e.CorrectionProposed(
+            correction=self._script.ids.new(at), field=CorrectedField.NET_MASS, line=1, net_g=net_g,
+            reason="Ghi nhầm bì xe",
+        )  # fmt: skip
+
+
+def _line(number: int, lot: Lot, name: str) -> e.LineDeclared:
+    waste = WASTES[lot.code]
+    return e.LineDeclared(
+        line=number, code=lot.code, name=waste.name, state=waste.state, mass_g=lot.mass_g,
+        planned_methods=_method(lot), lots=(e.Draw(lot=name, mass_g=lot.mass_g),),
+    )  # fmt: skip
+
+
+def _method(lot: Lot) -> tuple[str, ...]:
+    return WASTES[lot.code].methods[:1]
+
+
+def _accepted(net: Mapping[int, int], refused: Mapping[int, int]) -> e.Accepted:
+    decided = (
+        e.LineDecided(
+            line=n, accepted_g=net[n] - refused[n], refused_g=refused[n],
+            reason="Lẫn tạp chất" if refused[n] else None,
+        )
+        for n in net
+    )  # fmt: skip
+    return e.Accepted(lines=tuple(decided))
 
 
 def _net(declared_g: int, off: int) -> int:
+    """Return what a scale says of a mass that it sees so many permille off."""
     return max(round(declared_g * (1000 + off) / 1000 / STEP_G) * STEP_G, STEP_G)
 
 
@@ -189,19 +221,8 @@ def play(
     home: Home, clock: StoryClock, world: World, progress: Callable[[int], None] = lambda _: None
 ) -> Played:
     """Play a world into an empty deployment; a refusal means that the world is wrong."""
-    ids = Ids(world.seed)
-    script = Script(world, ids)
-    keys = {OPERATOR: home.root(ROOTS[0])}
-    for entered, _, step in script.steps():
-        now = clock.advance(entered + _LAG)
-        if isinstance(step, NewKey):
-            sponsor = Signing(step.sponsor.party, step.sponsor.role, keys[step.sponsor.party].signer)
-            keys[step.party] = give_key(home, step.party, step.name, sponsor, now=now)
-            continue
-        signings = [Signing(by.party, by.role, keys[by.party].signer) for by in step.by]
-        record(
-            home.ledger, step.body, signings, stream=step.stream, occurred_at=step.at, now=now, idem=step.idem
-        )
-        script.played.acts += 1
-        progress(script.played.acts)
+    script, player = Script(world, Ids(world.seed)), Player(home, clock)
+    for done, (entered, _, step) in enumerate(script.steps(), start=1):
+        player.play(step, entered)
+        progress(done)
     return script.played

@@ -68,6 +68,11 @@ class Facility:
         """The permit's id."""
         return f"permit:{self.slug}"
 
+    @property
+    def issuer(self) -> str:
+        """The code under which its manifests are numbered."""
+        return f"1-2-9.{900 + int(self.slug[-2:])}.VX"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier:
@@ -82,6 +87,15 @@ class Carrier:
     def party(self) -> str:
         """The party's id."""
         return f"org:{self.slug}"
+
+    @property
+    def permit(self) -> str:
+        """The permit's id."""
+        return f"permit:{self.slug}"
+
+    def approval(self, facility: Facility) -> str:
+        """Return the id of the approved linkage with a facility."""
+        return f"approval:{self.slug}:{facility.slug}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,8 +42,8 @@ class Registrar:
     def enter(self) -> Iterator[Step]:
         """Yield the steps that fill the registers."""
         yield from self._party(AUTHORITY, "Sở (mô phỏng)", _OPERATOR, Role.AUTHORITY)
-        for number, facility in enumerate(self._world.parties.facilities, start=1):
-            yield from self._facility(facility, number)
+        for facility in self._world.parties.facilities:
+            yield from self._facility(facility)
         for carrier in self._world.parties.carriers:
             yield from self._carrier(carrier)
         for generator in self._world.parties.generators:
@@ -64,14 +64,14 @@ class Registrar:
         yield NewKey(at=self._at(), party=party, name=name, sponsor=by)
         yield self._act(r.OrganisationAdmitted(party=party), by, stream=party)
 
-    def _facility(self, facility: Facility, number: int) -> Iterator[Step]:
+    def _facility(self, facility: Facility) -> Iterator[Step]:
         roles = (Role.TREATMENT_FACILITY, Role.TRANSPORTER, Role.GENERATOR)
         yield from self._party(facility.party, facility.slug, _DEPARTMENT, *roles)
         yield self._act(
             r.SiteRegistered(
                 site=facility.site, party=facility.party, name=facility.slug, site_kind=SiteKind.TREATMENT,
                 zone_kind=ZoneKind.OUTSIDE, district="016", commune="00385", province="Thành phố Hà Nội",
-                address="Hà Nội", code=f"1-2-9.{900 + number}.VX",
+                address="Hà Nội", code=facility.issuer,
             ),
             _DEPARTMENT,
             stream=facility.site,
@@ -83,7 +83,7 @@ class Registrar:
         yield self._act(
             r.PermitGranted(
                 permit=facility.permit, party=facility.party, permit_kind=PermitKind.TREATMENT,
-                number=f"GPMT {900 + number}/2024 (mô phỏng)", lines=lines, vehicles=facility.plates,
+                number=f"GPMT {facility.slug[-2:]}/2024 (mô phỏng)", lines=lines, vehicles=facility.plates,
                 valid_from=_VALID_FROM, valid_to=_VALID_TO,
             ),
             _DEPARTMENT,
@@ -102,7 +102,7 @@ class Registrar:
         for year in years:
             block = r.NumbersAllocated(
                 block=f"block:{facility.slug}:{year}", party=facility.party, year=year,
-                issuer=f"1-2-9.{900 + number}.VX", first=1, last=99_999,
+                issuer=facility.issuer, first=1, last=99_999,
             )  # fmt: skip
             yield self._act(block, _DEPARTMENT, stream=block.block)
 
@@ -111,7 +111,7 @@ class Registrar:
         facilities = self._world.parties.facilities
         codes = sorted(set().union(*(facility.codes for facility in facilities)))
         permit = r.PermitGranted(
-            permit=f"permit:{carrier.slug}", party=carrier.party, permit_kind=PermitKind.CARRIAGE,
+            permit=carrier.permit, party=carrier.party, permit_kind=PermitKind.CARRIAGE,
             number=f"GPVC {carrier.slug[-2:]}/2024 (mô phỏng)", vehicles=carrier.plates,
             lines=tuple(r.PermitLine(code=code, mass_g_year=10**12) for code in codes),
             valid_from=_VALID_FROM, valid_to=_VALID_TO,
@@ -119,7 +119,7 @@ class Registrar:
         yield self._act(permit, _DEPARTMENT, stream=permit.permit)
         for facility in facilities:
             approval = r.ApprovalGranted(
-                approval=f"approval:{carrier.slug}:{facility.slug}", carrier=carrier.party,
+                approval=carrier.approval(facility), carrier=carrier.party,
                 facility=facility.party, number=f"{carrier.slug[-2:]}/VB-LK (mô phỏng)",
                 valid_from=_VALID_FROM, valid_to=_VALID_TO,
             )  # fmt: skip

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from api.demo.clock import StoryClock
 from api.demo.generators import Generator
@@ -70,9 +70,9 @@ class Player:
         self.entries = 0
         self._keys = {OPERATOR: home.root(ROOTS[0])}
 
-    def play(self, step: Act | NewKey) -> None:
-        """Record one step at its time; a rule that forbids it means that the story is wrong."""
-        now = self.clock.advance(step.at + _LAG)
+    def play(self, step: Act | NewKey, entered: datetime | None = None) -> None:
+        """Record one step at its time, or when it is entered; a rule that forbids it: the story is wrong."""
+        now = self.clock.advance((entered or step.at) + _LAG)
         if isinstance(step, NewKey):
             sponsor = self._signing(step.sponsor)
             self._keys[step.party] = give_key(self.home, step.party, step.name, sponsor, now=now)
