@@ -19,7 +19,7 @@ from simulate.registers import Registrar
 
 _REGISTERED_BEFORE = timedelta(hours=2)
 _WAY_BACK = timedelta(hours=20)
-_CORRECTED_BY = -15  # permille
+_CORRECTED_BY = 15  # permille
 Timed = tuple[datetime, int, Act | NewKey]
 
 
@@ -150,8 +150,8 @@ class _Trip:
         if refused[1]:
             at += _WAY_BACK
             yield self._act(at, back, self._hauler, self._generator)
-        elif load.corrected:
-            net[1] = _net(net[1], _CORRECTED_BY)
+        elif load.corrected and net[1] > STEP_G:
+            net[1] -= max(net[1] * _CORRECTED_BY // 1000 // STEP_G, 1) * STEP_G
             at += timedelta(hours=1)
             proposed = self._other_mass(at, net[1])
             yield self._act(at, proposed, self._facility)

@@ -13,6 +13,7 @@ from ledger.errors import Conflict
 from ledger.storage.db import reading
 from ledger.storage.store import HEAD, rows
 from ledger.verifying.verify import verify
+from manifest.correcting.views import CORRECTION
 from manifest.findings.events import RunMode
 from manifest.findings.views import FINDING
 from manifest.reference import default
@@ -49,7 +50,9 @@ def test_a_world_is_played_whole_and_its_ledger_verifies(scene: Scene) -> None:
     home.checkpoint()
     with reading(home.engine) as reader:
         report = verify(reader, trust=home.trust(), further=(audit(default()),), guard=home.guard)
+        corrected = {row["field"] for row in rows(reader, CORRECTION, log=home.ledger.log)}
     assert report.ok, report.findings
+    assert corrected == {"net_g", "vehicle_plate"}, "honest mistakes are put right"
 
 
 def test_what_the_rules_find_is_scored_by_what_is_true(scene: Scene) -> None:
